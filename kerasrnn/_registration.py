@@ -1,0 +1,67 @@
+"""Makes Keras know our layers without importing Keras: a hook that waits until Keras has executed.
+
+`import kerasrnn` must stay cheap (the command line imports it before it knows whether Keras is needed), and
+`keras.saving.load_model` must find our classes in every import order. TensorFlow imports Keras during its own
+import, so nothing that `kerasrnn.layers` imports at module level may import TensorFlow.
+"""
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+
+def register_with_keras() -> None:
+    """Import `kerasrnn.layers` now if Keras is imported, else right after it will be."""
+    keras = sys.modules.get("keras")
+    if keras is not None and not getattr(keras.__spec__, "_initializing", False):
+        importlib.import_module("kerasrnn.layers")
+    elif not any(isinstance(finder, _KerasFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _KerasFinder())
+
+
+class _KerasFinder(importlib.abc.MetaPathFinder):
+    """Finds only `keras`, as the finders behind it would, with a loader that registers our layers afterwards."""
+
+    def __init__(self) -> None:
+        self._searching = False
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != "keras" or self._searching:
+            return None
+        self._searching = True
+        try:
+            spec = importlib.util.find_spec("keras")
+        finally:
+            self._searching = False
+        if spec is not None and spec.loader is not None:
+            spec.loader = _RegisteringLoader(spec.loader, self)
+        return spec
+
+
+class _RegisteringLoader(importlib.abc.Loader):
+    """Runs Keras' own loader, puts it back in place, then imports our layers."""
+
+    def __init__(self, loader: Any, finder: _KerasFinder) -> None:
+        self._loader, self._finder = loader, finder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        if self._finder in sys.meta_path:
+            sys.meta_path.remove(self._finder)
+        importlib.import_module("kerasrnn.layers")
