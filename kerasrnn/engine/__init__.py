@@ -1,0 +1,10 @@
+"""The one place where time passes.
+
+`scan(step, inputs, states)` runs `step(x_t, states) -> (new_states, traces)` over the time axis of `inputs`
+on whatever backend Keras uses, holds states where a mask says so, and returns the last states and every trace
+over time. Layers know nothing of loops; a faster loop is written here and nowhere else.
+"""
+
+from kerasrnn.engine.scan import Scanned, scan
+
+__all__ = ["Scanned", "scan"]

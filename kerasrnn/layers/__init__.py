@@ -1,0 +1,20 @@
+"""Recurrent layers, their cells, and attention. Drop-in for `keras.layers`, with gates and alignments out."""
+
+from kerasrnn.layers.gated_cell import GatedCell
+from kerasrnn.layers.gru import GRU, GRUCell
+from kerasrnn.layers.lstm import LSTM, LSTMCell
+from kerasrnn.layers.recurrent_layer import RecurrentLayer
+from kerasrnn.layers.simple_rnn import SimpleRNN, SimpleRNNCell
+from kerasrnn.layers.trace import traced_step
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "GRUCell",
+    "GatedCell",
+    "LSTMCell",
+    "RecurrentLayer",
+    "SimpleRNN",
+    "SimpleRNNCell",
+    "traced_step",
+]

@@ -1,0 +1,285 @@
+"""What every recurrent layer of this package does beyond its cell: masks, states, gates out."""
+
+import inspect
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from kerasrnn import _compat, engine
+from kerasrnn.layers.gated_cell import GatedCell
+
+Tensor = Any
+
+
+class RecurrentLayer(keras.layers.RNN):
+    """A `keras.layers.RNN` that can hand out its gates, and whose numbers padding never changes.
+
+    A subclass also extends the Keras layer it replaces and names its `cell_class`; constructor, weights and
+    configuration are then those of the Keras layer.
+
+    Masks: `(b, t)` bool, True = keep, any pattern. On masked steps states hold and gates are 0; outputs repeat the
+    last output (zeros before the first valid step), or are zeros with `zero_output_for_mask=True`. A row that is
+    masked throughout, or a sequence of no steps, gives zero outputs and its initial state. Masked inputs are not
+    read: NaN there reaches neither outputs nor gradients. The last output is that of the last valid step.
+
+    Args:
+        return_gates: return `(output, *states, gates)` with `gates` a flat dict of `(b, t, u)` tensors: one for each of
+            the cell's `gate_names`, and one for each state after every step (`hidden`, and `cell` where there is one).
+            Always in the order of the input's time, also with `go_backwards=True`.
+
+    Call arguments:
+        sequences: `(b, t, d)` float.
+        initial_state: a list of `(b, u)` tensors, one for each state; zeros by default.
+        mask: `(b, t)` bool, or None.
+        training: whether dropout is active.
+
+    Returns:
+        `(b, u)`, the last output, or `(b, t, u)` with `return_sequences=True`; then each state `(b, u)` with
+        `return_state=True`; then the gates with `return_gates=True`.
+
+    Raises:
+        ValueError: a mask or a state of the wrong shape, a rate outside [0, 1].
+    """
+
+    cell_class: ClassVar[type]
+    cell_name: ClassVar[str]  # as in Keras, for it is part of the weights' paths
+    keras_layer: ClassVar[type]
+
+    def __init__(self, units: int, *args: Any, return_gates: bool = False, **kwargs: Any) -> None:
+        bound = inspect.signature(self.keras_layer.__init__).bind(self, units, *args, **kwargs)
+        bound.apply_defaults()
+        options = dict(list(bound.arguments.items())[1:])
+        options.update(options.pop("kwargs", {}))
+        for name in ("dropout", "recurrent_dropout"):
+            if not 0.0 <= options[name] <= 1.0:
+                raise ValueError(f"`{name}` is a rate and must be between 0 and 1; received {options[name]}.")
+        use_cudnn = options.pop("use_cudnn", False)
+        if use_cudnn not in ("auto", True, False):
+            raise ValueError(f"`use_cudnn` must be 'auto', True or False; received {use_cudnn!r}.")
+        of_cell = set(inspect.signature(self.cell_class.__init__).parameters) | {"implementation"}
+        of_cell -= {"self", "kwargs"}
+        cell_options = {name: options.pop(name) for name in list(options) if name in of_cell}
+        cell_options |= {name: options[name] for name in ("dtype", "trainable") if name in options}
+        cell = self.cell_class(**cell_options, name=self.cell_name)
+
+        keras.layers.RNN.__init__(self, cell, **options)  # the Keras layer's own would make Keras' cell
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        self.return_gates = return_gates
+        self.use_cudnn = use_cudnn
+        self.supports_masking = True
+        if self._fused_path():
+            self.supports_jit = False
+
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        super().build(sequences_shape)
+
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: Any = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+        sequences_mask: Tensor | None = None,  # Keras puts the mask here when `initial_state` is given as tensors
+    ) -> Any:
+        mask = self._valid_mask(sequences, sequences_mask if mask is None else mask)
+        states = self._valid_states(sequences, initial_state)
+        self._prepare_dropout(sequences, states)
+        last, outputs, states = self.inner_loop(
+            sequences=sequences, initial_state=states, mask=mask, training=training
+        )
+        self._maybe_reset_dropout_masks(self.cell)
+        gates = states.pop() if self.return_gates else None
+        states = [ops.cast(state, self.compute_dtype) for state in states]
+        if self.stateful:
+            for variable, state in zip(self.states, states, strict=True):
+                variable.assign(state)
+        output = ops.cast(outputs if self.return_sequences else last, self.compute_dtype)
+        extra = ([*states] if self.return_state else []) + ([gates] if self.return_gates else [])
+        return (output, *extra) if extra else output
+
+    def inner_loop(
+        self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training: bool = False
+    ) -> tuple[Tensor, Tensor, list[Any]]:
+        """Keras' seam for the loop over time: `(last output, outputs, states)`, gates as one more state if returned."""
+        if mask is None and not self.return_gates and sequences.shape[1] and self._fused_path():
+            last, outputs, states = super().inner_loop(sequences, initial_state, mask, training)
+            return last, outputs, list(states)
+        if self.use_cudnn is True and not self.return_gates and not self._fused_path():
+            raise ValueError(
+                "`use_cudnn=True` needs a GPU and the standard activations, a bias, no recurrent dropout and no "
+                "unrolling; pass `use_cudnn='auto'` to use cuDNN only where it applies."
+            )
+        last, outputs, states, gates = self._scan(
+            sequences, initial_state, mask, training, self.return_sequences, self.return_gates
+        )
+        return last, outputs, [*states, gates] if self.return_gates else states
+
+    def trace(self, sequences: Tensor, initial_state: Any = None, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """Every gate and state over time, from any built layer, without dropout.
+
+        Args:
+            sequences: `(b, t, d)`.
+            initial_state: a list of `(b, u)` tensors, or None for zeros (or the states of a stateful layer).
+            mask: `(b, t)` bool, or None.
+
+        Returns:
+            The dict that `return_gates=True` returns: name to `(b, t, u)`, in the order of the input's time.
+        """
+        self._require_built("trace")
+        with _compat.autocast(self.compute_dtype):
+            sequences = ops.convert_to_tensor(sequences, dtype=self.compute_dtype)
+            mask = self._valid_mask(sequences, mask)
+            states = self._valid_states(sequences, initial_state)
+            self._prepare_dropout(sequences, states)
+            gates = self._scan(sequences, states, mask, False, False, True)[3]
+            self._maybe_reset_dropout_masks(self.cell)
+        return gates
+
+    def step(self, x_t: Tensor, states: Any = None) -> Any:
+        """One time step at a constant cost, with the numbers of the whole sequence and without dropout.
+
+        Args:
+            x_t: `(b, d)`.
+            states: a list of `(b, u)` tensors, as the last step returned them; None to begin.
+
+        Returns:
+            `(output (b, u), states)`, and with `return_gates=True` a third item, the gates as a dict of `(b, u)`.
+        """
+        self._require_built("step")
+        with _compat.autocast(self.compute_dtype):
+            x_t = ops.convert_to_tensor(x_t, dtype=self.compute_dtype)
+            if states is None:
+                states = self.get_initial_state(ops.shape(x_t)[0])
+            states = [ops.convert_to_tensor(state, dtype=self.compute_dtype) for state in states]
+            self._prepare_dropout(x_t[:, None], states)
+            after, gates = self.cell.update(self.cell.project(x_t), states, self.cell.products())
+            self._maybe_reset_dropout_masks(self.cell)
+        if self.return_gates:
+            return after[0], after, gates | dict(zip(self.cell.state_names, after, strict=True))
+        return after[0], after
+
+    def _scan(
+        self,
+        sequences: Tensor,
+        states: list[Tensor],
+        mask: Tensor | None,
+        training: bool,
+        all_outputs: bool,
+        all_gates: bool,
+    ) -> tuple[Tensor, Tensor, list[Tensor], dict[str, Tensor]]:
+        """`(last output (b, u), outputs (b, t, u) in processing order, states, gates in input order)`."""
+        cell: GatedCell = self.cell
+        names = cell.state_names
+        if mask is not None:  # NaN under a mask must not meet a kernel: 0·NaN is NaN in its gradient
+            sequences = ops.where(mask[..., None], sequences, ops.zeros_like(sequences))
+        mm = cell.products(training)
+
+        def step(projected: Tensor, before: list[Tensor]) -> tuple[list[Tensor], dict[str, Tensor]]:
+            after, gates = cell.update(projected, before, mm)
+            return after, gates | dict(zip(names, after, strict=True))
+
+        kept = (*cell.gate_names, *names) if all_gates else names[:1] if all_outputs else ()
+        final, traces = engine.scan(
+            step,
+            cell.project(sequences, training),
+            states,
+            mask,
+            widths=dict.fromkeys(kept, self.units),
+            held={name: index for index, name in enumerate(names)},
+            go_backwards=self.go_backwards,
+            unroll=self.unroll,
+        )
+        last = _where_any(mask, sequences, final[0])
+        outputs = self._outputs(traces["hidden"], mask) if all_outputs else last[:, None]
+        if self.go_backwards:
+            traces = {name: ops.flip(trace, axis=1) for name, trace in traces.items()}
+        return last, outputs, final, traces
+
+    def _outputs(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
+        """Outputs in processing order from the hidden state, which before the first valid step is the initial one."""
+        if mask is None:
+            return hidden
+        valid = ops.flip(mask, axis=1) if self.go_backwards else mask
+        if not self.zero_output_for_mask:
+            valid = ops.cumsum(ops.cast(valid, "int32"), axis=1) > 0
+        return ops.where(valid[..., None], hidden, ops.zeros_like(hidden))
+
+    def _fused_path(self) -> bool:
+        return bool(self.use_cudnn) and _compat.fused_kernels_apply(self) and _compat.has_gpu()
+
+    def _valid_mask(self, sequences: Tensor, mask: Any) -> Tensor | None:
+        if isinstance(mask, (list, tuple)) and len(mask):
+            mask = mask[0]
+        if mask is None:
+            return None
+        mask = ops.cast(mask, "bool")
+        if len(mask.shape) != 2:
+            raise ValueError(
+                f"`mask` must be `(batch, time)`, one bool a step; received shape {tuple(mask.shape)} for sequences of "
+                f"shape {tuple(sequences.shape)}."
+            )
+        return mask
+
+    def _valid_states(self, sequences: Tensor, initial_state: Any) -> list[Tensor]:
+        if initial_state is None:
+            initial_state = self.states if self.stateful else self.get_initial_state(ops.shape(sequences)[0])
+        given = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
+        widths = [tuple(state.shape)[-1] for state in given]
+        if widths != self.state_size:
+            raise ValueError(
+                f"`initial_state` of {type(self).__name__} must be {len(self.state_size)} tensor(s) `(batch, units)` "
+                f"with units {self.state_size}; received {len(given)} of last dimension {widths}."
+            )
+        expected, received = self._expected_batch_size, sequences.shape[0]
+        if self.stateful and expected is not None and received is not None and expected != received:
+            raise ValueError(
+                f"A stateful layer keeps one state a row: it was built for batches of {expected}, and received a batch "
+                f"of {received}. Use that batch size, or make the layer with `stateful=False`."
+            )
+        return [ops.convert_to_tensor(state, dtype=self.cell.compute_dtype) for state in given]
+
+    def _prepare_dropout(self, sequences: Tensor, states: list[Tensor]) -> None:
+        """Draw the dropout masks of a whole sequence before the loop, which must stay free of side effects."""
+        x_t = ops.zeros((ops.shape(sequences)[0], sequences.shape[-1]), dtype=self.cell.compute_dtype)
+        self.cell.get_dropout_mask(x_t)
+        self.cell.get_recurrent_dropout_mask(states[0])
+
+    def _require_built(self, what: str) -> None:
+        if not self.built:
+            raise ValueError(f"`{what}` needs the weights of layer '{self.name}': call or build the layer first.")
+
+    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+        shape = super().compute_output_shape(sequences_shape)
+        if not self.return_gates:
+            return shape
+        gate = (sequences_shape[0], sequences_shape[1], self.units)
+        gates = dict.fromkeys((*self.cell.gate_names, *self.cell.state_names), gate)
+        return (*shape, gates) if self.return_state else (shape, gates)
+
+    def compute_mask(self, _: Any, mask: Any) -> Any:
+        mask = keras.tree.flatten(mask)[0]
+        if mask is None or not self.return_sequences:
+            return None
+        output_mask = ops.flip(mask, axis=1) if self.go_backwards else mask  # Keras reverses only the output
+        extra = len(self.state_size) * self.return_state
+        extra += len(self.cell.gate_names + self.cell.state_names) * self.return_gates
+        return [output_mask] + [None] * extra if extra else output_mask
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config["seed"] = self.cell.seed
+        if hasattr(self.cell, "implementation"):
+            config |= {"use_cudnn": self.use_cudnn, "implementation": self.cell.implementation}
+        return config | {"return_gates": self.return_gates}
+
+
+def _where_any(mask: Tensor | None, sequences: Tensor, state: Tensor) -> Tensor:
+    """The last output: the state, or zeros for a row in which no step was valid."""
+    if mask is not None:
+        return ops.where(ops.any(mask, axis=1)[:, None], state, ops.zeros_like(state))
+    if sequences.shape[1]:
+        return state
+    return ops.where(ops.shape(sequences)[1] > 0, state, ops.zeros_like(state))
+
+
