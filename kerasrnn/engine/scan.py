@@ -25,7 +25,7 @@ def scan(
     states: Sequence[Tensor],
     mask: Tensor | None = None,
     *,
-    widths: dict[str, int],
+    widths: dict[str, Any],
     held: dict[str, int] | None = None,
     go_backwards: bool = False,
     unroll: bool = False,
@@ -37,7 +37,7 @@ def scan(
         inputs: `(b, t, ·)`.
         states: the initial states, `(b, u)` each.
         mask: `(b, t)` bool, True = keep, or None. On a masked step states hold and traces are 0.
-        widths: trace name to its last dimension; only these are kept.
+        widths: trace name to its last dimension, an int or a scalar tensor; only these traces are kept.
         held: trace name to the index of the state that it repeats: on masked steps such a trace holds as the state does.
         go_backwards: run from the last step to the first.
         unroll: write the steps out instead of looping; needs a static number of steps.

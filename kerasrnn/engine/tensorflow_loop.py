@@ -15,7 +15,7 @@ def loop(
     inputs: Tensor,
     mask: Tensor | None,
     states: list[Tensor],
-    widths: list[int],
+    widths: list[Any],
     go_backwards: bool,
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Run `step(x_t (b, ·), keep (b, 1) | None, states)` over `inputs (b, t, ·)`; traces come as `(b, t, width)`."""
@@ -32,7 +32,7 @@ def loop(
     shapes = [state.shape for state in states]
     reading = tf.TensorArray(inputs.dtype, length, element_shape=by_time.shape[1:]).unstack(by_time)
     keeping = None if keeps is None else tf.TensorArray(tf.bool, length, element_shape=keeps.shape[1:]).unstack(keeps)
-    writing = [tf.TensorArray(dtype, length, element_shape=(inputs.shape[0], width)) for width in widths]
+    writing = [tf.TensorArray(dtype, length, element_shape=(inputs.shape[0], _static(width))) for width in widths]
 
     def body(count: Tensor, carried: list[Tensor], arrays: list[tf.TensorArray]) -> tuple[Tensor, Any, Any]:
         now = length - 1 - count if go_backwards else count
@@ -51,11 +51,15 @@ def loop(
     return list(final), [_stack(array, batch, width) for array, width in zip(written, widths, strict=True)]
 
 
-def _stack(array: tf.TensorArray, batch: Tensor, width: int) -> Tensor:
+def _stack(array: tf.TensorArray, batch: Tensor, width: Any) -> Tensor:
     """`(b, t, width)`. Unlike `array.stack()` this also stacks zero steps of a batch whose size is not static."""
     stacked = tf.raw_ops.TensorListStack(
         input_handle=array.flow, element_shape=tf.stack([batch, width]), element_dtype=array.dtype, num_elements=-1
     )
-    stacked = tf.ensure_shape(stacked, (None, array.element_shape[0], width))
+    stacked = tf.ensure_shape(stacked, (None, array.element_shape[0], _static(width)))
     return tf.transpose(stacked, [1, 0, 2])
+
+
+def _static(width: Any) -> int | None:
+    return width if isinstance(width, int) else None
 

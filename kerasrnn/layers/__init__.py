@@ -1,5 +1,8 @@
 """Recurrent layers, their cells, and attention. Drop-in for `keras.layers`, with gates and alignments out."""
 
+from kerasrnn.layers.attention_decoder import AttentionDecoder
+from kerasrnn.layers.bahdanau_attention import BahdanauAttention, Memory
+from kerasrnn.layers.bidirectional import Bidirectional
 from kerasrnn.layers.gated_cell import GatedCell
 from kerasrnn.layers.gru import GRU, GRUCell
 from kerasrnn.layers.lstm import LSTM, LSTMCell
@@ -10,9 +13,13 @@ from kerasrnn.layers.trace import traced_step
 __all__ = [
     "GRU",
     "LSTM",
+    "AttentionDecoder",
+    "BahdanauAttention",
+    "Bidirectional",
     "GRUCell",
     "GatedCell",
     "LSTMCell",
+    "Memory",
     "RecurrentLayer",
     "SimpleRNN",
     "SimpleRNNCell",
