@@ -1,0 +1,1 @@
+"""Tasks: a trained model with its text handling, from raw input to results."""

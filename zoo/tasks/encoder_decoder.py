@@ -1,0 +1,40 @@
+"""A `builders.seq2seq` model taken apart for decoding: the memory once, then one step at a time."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasrnn.decoding import Decoded, greedy
+
+Tensor = Any
+
+
+class EncoderDecoder:
+    """Greedy decoding with the weights of a `builders.seq2seq` model, eagerly or in a graph.
+
+    Args:
+        model: the `keras.Model`.
+        start, end: ids of the target's start and end tokens.
+        max_length: the most tokens to produce.
+    """
+
+    def __init__(self, model: keras.Model, *, start: int, end: int, max_length: int) -> None:
+        self.start, self.end, self.max_length = start, end, max_length
+        layer = model.get_layer
+        bridges = [each.output for each in model.layers if each.name.startswith("bridge_")]
+        self._encoder = keras.Model(model.inputs[0], [layer("memory_dropout").output, *bridges])
+        self._embedding, self._decoder = layer("target_embedding"), layer("decoder")
+        self._readout, self._probabilities = layer("readout"), layer("probabilities")
+
+    def decode(self, source: Tensor) -> Decoded:
+        """`(b, s)` ids to `Decoded`, whose `extras["alignment"]` is `(b, n, s)`."""
+        memory, *states = self._encoder(source, training=False)
+        prepared = self._decoder.attention.prepare(memory, ops.not_equal(source, 0))
+
+        def step(token: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
+            output, states, alignment = self._decoder.step(self._embedding(token), states, prepared)
+            return ops.log(self._probabilities(self._readout(output))), states, {"alignment": alignment}
+
+        start = ops.full((ops.shape(source)[0],), self.start, dtype="int32")
+        return greedy(step, start, states, end=self.end, max_length=self.max_length)
