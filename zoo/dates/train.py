@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 from kerasrnn.zoo import dates
-from kerasrnn.zoo.builders import seq2seq
-from kerasrnn.zoo.dates.recipe import Codec, exact_match, save_preset
+from kerasrnn.zoo.dates import recipe
+from kerasrnn.zoo.tasks.seq2seq import Seq2SeqTask
 from kerasrnn.zoo.training import train
 
 POOL = 32  # batches that are drawn together and sorted by length
@@ -22,7 +22,7 @@ POOL = 32  # batches that are drawn together and sorted by length
 
 @click.command(help=__doc__)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the run.")
-@click.option("--steps", default=24_000, show_default=True, help="Training steps.")
+@click.option("--steps", default=12_000, show_default=True, help="Training steps.")
 @click.option("--batch-size", default=128, show_default=True, help="Examples a step.")
 @click.option("--learning-rate", default=2e-3, show_default=True, help="Highest rate; it falls to 0 as a cosine.")
 @click.option("--units", default=128, show_default=True, help="Width of the encoder (each way) and of the decoder.")
@@ -39,17 +39,8 @@ def main(out: Path, steps: int, batch_size: int, learning_rate: float, units: in
         "seed": seed,
     }
     keras.utils.set_random_seed(seed)
-    codec = Codec.of(dates.characters(dates.TRAINING_LOCALES))
-    arguments = codec.sizes() | {
-        "cell": "lstm",
-        "embedding": 64,
-        "encoder_units": units,
-        "decoder_units": units,
-        "attention_units": 64,
-        "readout_units": 64,
-        "dropout": dropout,
-    }
-    model = seq2seq(**arguments, name="dates_bahdanau")
+    task = Seq2SeqTask.build(recipe.card(units, dropout, dates.TRAINING_LOCALES))
+    model = task.model
     rate = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=learning_rate, warmup_steps=500)
     optimizer = keras.optimizers.Adam(rate, clipnorm=1.0, use_ema=True, ema_momentum=0.999)
     model.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=False)
@@ -60,16 +51,13 @@ def main(out: Path, steps: int, batch_size: int, learning_rate: float, units: in
         examples = dates.sample(rng, POOL * batch_size, split="train")
         examples.sort(key=lambda example: len(example.text))
         for start in rng.permutation(POOL) * batch_size:
-            yield codec.batch(examples[start : start + batch_size], rng)
+            yield recipe.batch(task, examples[start : start + batch_size], rng)
 
     def evaluate() -> dict[str, float]:
         rng = np.random.default_rng(0)
-        return {
-            "unseen_dates": exact_match(model, codec, dates.sample(rng, 1000, split="valid")),
-            "unseen_locales": exact_match(
-                model, codec, dates.sample(rng, 1000, split="valid", locales=dates.UNSEEN_LOCALES)
-            ),
-        }
+        parts = {"unseen_dates": dates.TRAINING_LOCALES, "unseen_locales": dates.UNSEEN_LOCALES}
+        samples = {name: dates.sample(rng, 1000, split="valid", locales=codes) for name, codes in parts.items()}
+        return {name: float(recipe.matches(task, sample).mean()) for name, sample in samples.items()}
 
     try:
         train(
@@ -85,8 +73,9 @@ def main(out: Path, steps: int, batch_size: int, learning_rate: float, units: in
         )
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    model.save(out / "model.keras")
-    click.echo(save_preset(out / "dates_bahdanau", model, codec, arguments, options))
+    task.card["training"] = {"command": f"python -m kerasrnn.zoo.dates.train --out {out.name}", "options": options}
+    task.save(out / task.name)
+    click.echo(str(out / task.name))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,475 @@
+"""The command line: words in, files out. It parses, calls and reports; maths and drawing are elsewhere.
+
+Nothing heavy is imported before a command runs: `--help`, `--version` and completion load neither TensorFlow nor
+Matplotlib.
+"""
+
+import dataclasses
+import functools
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kerasrnn import __version__
+
+DEFAULT_MODEL = "dates_bahdanau"
+FIGURES = (".png", ".svg", ".pdf")
+DATA = (".npz", ".json")
+
+
+class Examples(click.Command):
+    """A command whose help ends with examples, kept line by line."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.epilog:
+            with formatter.section("Examples"):
+                for line in self.epilog.strip().splitlines():
+                    formatter.write(f"{' ' * formatter.current_indent}{line.strip()}\n")
+
+
+def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Errors that a user can mend become one line and exit code 1; anything else is a bug and shows itself."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except (ValueError, OSError) as error:
+            raise click.ClickException(" ".join(str(error).split())) from error
+
+    return wrapped
+
+
+def suffixed(*suffixes: str) -> Callable[..., Path | None]:
+    """An option callback: only these suffixes."""
+
+    def check(_: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+        if value is not None and value.suffix.lower() not in suffixes:
+            raise click.BadParameter(f"'{value}' must end in {', '.join(suffixes[:-1])} or {suffixes[-1]}.")
+        return value
+
+    return check
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
+def main() -> None:
+    """Recurrent models you can see inside.
+
+    Draw what a trained LSTM or GRU attends to, remembers and learns from: the models that come with kerasrnn, or
+    your own .keras file. Start with: kerasrnn viz attention
+    """
+
+
+@main.group()
+def viz() -> None:
+    """Draw what a model does, to a PNG, SVG or PDF file."""
+
+
+@main.group()
+def zoo() -> None:
+    """The trained models that come with kerasrnn."""
+
+
+def drawing(default_output: str) -> Callable[..., Any]:
+    """The arguments and options that every picture has."""
+    decorators = [
+        click.argument("model", required=False),
+        click.argument("text", required=False),
+        click.option(
+            "-o",
+            "--output",
+            type=click.Path(path_type=Path),
+            default=Path(default_output),
+            show_default=True,
+            callback=suffixed(*FIGURES),
+            help="Picture to write; the suffix chooses PNG, SVG or PDF.",
+        ),
+        click.option("--layer", help="Name of the layer to look at.  [default: the first of its kind]"),
+        click.option(
+            "--input",
+            "input_",
+            type=click.Path(path_type=Path),
+            callback=suffixed(".npy", ".npz"),
+            help="A batch for a model that takes arrays: .npy, or .npz with one array an input.",
+        ),
+        click.option("--row", type=click.IntRange(0), default=0, help="Row of the batch to draw.  [default: 0]"),
+        click.option(
+            "--data",
+            type=click.Path(path_type=Path),
+            callback=suffixed(*DATA),
+            help="Also write the drawn arrays, to .npz or .json.",
+        ),
+        click.option("--title", help="Title instead of the default one."),
+        click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON instead of the path."),
+        click.option("-q", "--quiet", is_flag=True, help="No remarks on stderr."),
+    ]
+    return lambda command: functools.reduce(lambda inner, decorate: decorate(inner), reversed(decorators), command)
+
+
+@viz.command(
+    cls=Examples,
+    epilog="""kerasrnn viz attention
+    kerasrnn viz attention dates_bahdanau "5 de agosto de 2026" -o slide.pdf
+    kerasrnn viz attention my_model.keras --input batch.npy --data weights.npz""",
+)
+@drawing("attention.png")
+@reports_errors
+def attention(**given: Any) -> None:
+    """What each produced token attended to, as a heatmap.
+
+    MODEL is the name of a trained model (see: kerasrnn zoo list) or the path of a .keras file; TEXT is what it
+    should read, "-" for standard input. Without them a trained model reads an example.
+    """
+    session = Session(**given)
+    from kerasrnn.viz import attention_heatmap, capture_attention
+
+    capture = session.capture(capture_attention)
+    row = session.row
+    figure = attention_heatmap(
+        capture.one(row)["alignment"],
+        capture.source_tokens[row] if capture.source_tokens else None,
+        capture.tokens[row] if capture.tokens else None,
+        source_mask=capture.source_mask[row],
+        mask=capture.mask[row],
+        title=session.title(f"attention of {capture.layer}"),
+    )
+    session.finish(figure, capture)
+
+
+@viz.command(
+    cls=Examples,
+    epilog="""kerasrnn viz gates
+    kerasrnn viz gates dates_bahdanau "5 de agosto de 2026" --layer decoder -o decoder.svg
+    kerasrnn viz gates my_model.keras --input batch.npy --layer lstm_1""",
+)
+@drawing("gates.png")
+@reports_errors
+def gates(**given: Any) -> None:
+    """Every gate and state of a recurrent layer over time, units by steps.
+
+    MODEL is the name of a trained model (see: kerasrnn zoo list) or the path of a .keras file; TEXT is what it
+    should read, "-" for standard input. Without --layer it is the first recurrent layer, which reads the input.
+    """
+    session = Session(**given)
+    from kerasrnn.viz import capture_gates, gates_heatmap
+
+    capture = session.capture(capture_gates)
+    figure = gates_heatmap(
+        capture.one(session.row),
+        capture.tokens[session.row] if capture.tokens else None,
+        mask=capture.mask[session.row],
+        title=session.title(f"gates and states of {capture.layer}"),
+    )
+    session.finish(figure, capture)
+
+
+@viz.command(
+    cls=Examples,
+    epilog="""kerasrnn viz gradients
+    kerasrnn viz gradients dates_bahdanau "5 de agosto de 2026" --at 3
+    kerasrnn viz gradients dates_bahdanau "5 de agosto de 2026" --target 2026-08-05
+    kerasrnn viz gradients my_model.keras --input batch.npy --target 1""",
+)
+@click.option("--at", type=int, help="Step of the output whose loss is taken, from 0.  [default: the last valid one]")
+@click.option(
+    "--target",
+    help="Take the compiled loss against this target: a text, a number, or an .npy file.  [default: -log p of the "
+    "model's own choice]",
+)
+@drawing("gradients.png")
+@reports_errors
+def gradients(at: int | None, target: str | None, **given: Any) -> None:
+    """How far back the loss reaches: its gradient with respect to the state at every step (BPTT), on a log scale.
+
+    MODEL is the name of a trained model (see: kerasrnn zoo list) or the path of a .keras file; TEXT is what it
+    should read, "-" for standard input. Without --layer it is the first recurrent layer, which reads the input. The
+    horizon is the longest way back at which the norm is still a hundredth of its greatest.
+    """
+    session = Session(target=target, **given)
+    from kerasrnn.viz import bptt_curve, capture_gradients
+
+    capture = session.capture(capture_gradients, at=at, target=session.targets)
+    row = session.row
+    figure = bptt_curve(
+        {key.rpartition("bptt")[0].strip("/") or capture.layer: norm for key, norm in capture.one(row).items()},
+        capture.tokens[row] if capture.tokens else None,
+        horizon=session.horizon(capture),
+        mask=capture.mask[row],
+        title=session.title(f"gradient of the loss at {capture.layer}"),
+    )
+    session.finish(figure, capture)
+
+
+@zoo.command("list", cls=Examples, epilog="kerasrnn zoo list\nkerasrnn zoo list --json")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@reports_errors
+def zoo_list(as_json: bool) -> None:
+    """The models: what each does, how big it is and what it scores."""
+    from kerasrnn.zoo import card, names
+
+    cards = [card(name) for name in names()]
+    if as_json:
+        keys = ("name", "title", "weights", "metrics")
+        click.echo(json.dumps([{key: card.get(key) for key in keys} for card in cards], ensure_ascii=False))
+        return
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    table = Table(box=SIMPLE, pad_edge=False)
+    for heading in ("name", "what", "parameters", "score"):
+        table.add_column(heading, justify="right" if heading == "parameters" else "left", overflow="fold")
+    for each in cards:
+        score = each.get("score", {})
+        table.add_row(
+            each["name"],
+            each["title"],
+            f"{each['weights']['parameters']:,}",
+            f"{score['metric']} {score['value']:.1%} ({score['on']})" if score else "",
+        )
+    _console().print(table)
+
+
+@zoo.command("info", cls=Examples, epilog="kerasrnn zoo info dates_bahdanau\nkerasrnn zoo info dates_bahdanau --json")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
+@reports_errors
+def zoo_info(name: str, as_json: bool) -> None:
+    """The card of the model NAME: data, licence, training command, scores."""
+    from kerasrnn.zoo import card
+
+    found = card(name)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+        return
+    from kerasrnn.zoo.cards import tables
+
+    console = _console()
+    for renderable in tables(found):
+        console.print(renderable)
+
+
+@main.command(
+    cls=Examples,
+    epilog="""kerasrnn predict "3 mai 1998" "5 de agosto de 2026"
+    kerasrnn predict dates_bahdanau - < dates.txt""",
+)
+@click.argument("words", nargs=-1, required=True, metavar="[MODEL] TEXT...")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, with the confidence.")
+@reports_errors
+def predict(words: tuple[str, ...], as_json: bool) -> None:
+    """What a trained model makes of each TEXT, one line each; TEXT "-" reads lines from standard input."""
+    model, texts = (words[0], list(words[1:])) if _names_model(words[0]) else (DEFAULT_MODEL, list(words))
+    if texts == ["-"]:
+        texts = [line for line in _read_stdin().splitlines() if line.strip()]
+    if not texts:
+        raise click.UsageError(f"give a text for {model} to read, or - for standard input.")
+    task = _load_task(model)
+    for text, prediction in zip(texts, task.predictions(texts), strict=True):
+        if as_json:
+            found = {"text": text, "prediction": prediction.text, "confidence": round(prediction.confidence, 6)}
+            click.echo(json.dumps(found, ensure_ascii=False))
+        else:
+            click.echo(prediction.text)
+
+
+@main.command(
+    cls=Examples,
+    epilog="""kerasrnn export -o dates
+    kerasrnn export dates_bahdanau -o dates.keras --format keras""",
+)
+@click.argument("model", default=DEFAULT_MODEL)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="What to write; must not exist.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["saved_model", "keras"]),
+    default="saved_model",
+    show_default=True,
+    help="saved_model: a folder, text in and text out, needs TensorFlow alone. keras: a .keras file.",
+)
+@reports_errors
+def export(model: str, output: Path, format_: str) -> None:
+    """Write a trained model for use elsewhere."""
+    click.echo(str(_load_task(model).export(output, format_)))
+
+
+class Session:
+    """One picture: checks what can be checked, loads the model, captures, writes."""
+
+    def __init__(
+        self,
+        *,
+        model: str | None,
+        text: str | None,
+        output: Path,
+        layer: str | None,
+        input_: Path | None,
+        row: int,
+        data: Path | None,
+        title: str | None,
+        as_json: bool,
+        quiet: bool,
+        target: str | None = None,
+    ) -> None:
+        from kerasrnn.viz.write import check_writable
+
+        for path in filter(None, (output, data)):
+            check_writable(path)
+        if model is not None and text is None and input_ is None and not _names_model(model):
+            model, text = None, model  # one word that is no model is what the default model should read
+        self.output, self.layer, self.row, self.data = output, layer, row, data
+        self._title, self._as_json, self._quiet = title, as_json, quiet
+        self._task, self.observed, self.targets = None, None, None
+        name = model or DEFAULT_MODEL
+        if name.endswith(".keras"):
+            self.model = _load_keras(Path(name), input_, text)
+            self.inputs: Any = _read_arrays(input_)
+            self.targets = _number_or_array(target)
+            return
+        if input_ is not None:
+            raise click.UsageError(f"--input is for .keras files; {name} reads TEXT.")
+        self._task = task = _load_task(name)
+        text = _read_stdin().strip() if text == "-" else task.card["example"] if text is None else text
+        self.observed = task.observe([text], None if target is None else [target])
+        self.model, self.inputs = task.model, self.observed.inputs
+        if target is not None:
+            self.targets = self.observed.targets
+
+    def capture(self, how: Callable[..., Any], **options: Any) -> Any:
+        """Run the model under observation; the tokens of the observed layer go with the arrays."""
+        captured = how(self.model, self.inputs, layer=self.layer, **options)
+        if self.row >= len(captured.mask):
+            raise click.UsageError(f"--row {self.row}: the batch has {len(captured.mask)} rows, numbered from 0.")
+        if self.observed is not None:
+            along = {"tokens": self.observed.along(captured.layer)}
+            if captured.source_mask is not None:
+                along["source_tokens"] = self.observed.source_tokens
+            captured = dataclasses.replace(captured, **along)
+        if captured.note:
+            self.say(captured.note)
+        return captured
+
+    def title(self, what: str) -> str:
+        """The title of the picture: what was read and answered, and how sure the model was."""
+        if self._title is not None:
+            return self._title
+        if self.observed is None:
+            return what
+        prediction = self.observed.predictions[0]
+        read, answer = "".join(prediction.source_tokens), f"{prediction.text}  ({prediction.confidence:.1%})"
+        return f"{read}  →  {answer}"
+
+    def finish(self, figure: Any, captured: Any) -> None:
+        """Write what was asked for, then say where it is."""
+        from kerasrnn.viz import write_figure
+
+        if self.data is not None:
+            captured.save(self.data)
+        write_figure(figure, self.output)
+        if self._as_json:
+            summary = captured.summary() | {"output": str(self.output)}
+            if self.observed is not None:
+                prediction = self.observed.predictions[0]
+                summary |= {"prediction": prediction.text, "confidence": prediction.confidence}
+            click.echo(json.dumps(summary, ensure_ascii=False))
+        else:
+            click.echo(str(self.output))
+
+    def say(self, remark: str) -> None:
+        if not self._quiet:
+            click.echo(remark, err=True)
+
+
+def _names_model(word: str) -> bool:
+    """Whether a word is meant as a model: a preset, a near miss of one, a path, or a name like a preset's."""
+    import difflib
+
+    from kerasrnn.zoo import names
+
+    if word == "-":
+        return False
+    near = difflib.get_close_matches(word, names(), n=1, cutoff=0.6)
+    return bool(near) or word.endswith(".keras") or Path(word).exists() or bool(re.fullmatch(r"[a-z]+(_[a-z]+)+", word))
+
+
+def _quiet_tensorflow() -> None:
+    """TensorFlow greets on stderr; nobody who asked for a picture wants to read that."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+def _load_task(name: str) -> Any:
+    from kerasrnn.zoo import preset
+
+    preset.find(name)  # an unknown name needs no TensorFlow to say so
+    _quiet_tensorflow()
+    from kerasrnn.zoo import from_preset
+
+    return from_preset(name)
+
+
+def _load_keras(path: Path, input_: Path | None, text: str | None) -> Any:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}: give the path of a .keras file, or a name from: kerasrnn zoo list")
+    if text is not None:
+        raise click.UsageError(
+            f"{path} has no text handling of its own: give its input as an array, --input batch.npy."
+        )
+    if input_ is None:
+        raise click.UsageError(f"{path} takes arrays: give a batch with --input batch.npy.")
+    _quiet_tensorflow()
+    import zipfile
+
+    import keras
+
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is not a whole .keras file: save the model again with model.save('{path.name}').")
+    try:
+        return keras.saving.load_model(path)
+    except (TypeError, KeyError, zipfile.BadZipFile) as error:  # how Keras reports classes it does not know, and damage
+        raise ValueError(f"{path} cannot be loaded: {error}") from error
+
+
+def _read_arrays(path: Path | None) -> Any:
+    import numpy as np
+
+    if path is None:
+        return None
+    loaded = np.load(path, allow_pickle=False)
+    return [loaded[name] for name in loaded.files] if path.suffix == ".npz" else loaded
+
+
+def _number_or_array(target: str | None) -> Any:
+    if target is None:
+        return None
+    if target.endswith(".npy"):
+        return _read_arrays(Path(target))
+    try:
+        return float(target)
+    except ValueError:
+        raise click.BadParameter(f"'{target}' is neither a number nor an .npy file.", param_hint="--target") from None
+
+
+def _read_stdin() -> str:
+    data = click.get_binary_stream("stdin").read()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"standard input is not UTF-8 text (byte {error.start}): convert it first.") from error
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+
+
+if __name__ == "__main__":
+    main(prog_name="kerasrnn")

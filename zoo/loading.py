@@ -1,0 +1,51 @@
+"""From a preset to a task."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerasrnn.zoo import preset
+
+if TYPE_CHECKING:
+    from kerasrnn.zoo.tasks.seq2seq import Seq2SeqTask
+
+
+def load(name: str) -> "Seq2SeqTask":
+    """The shipped model of that name: a task object with `model`, `predict`, `save` and `export`.
+
+    Raises:
+        PresetError: no such preset (the nearest is suggested), or damaged files.
+    """
+    return from_preset(name)
+
+
+def from_preset(name_or_folder: str | Path) -> "Seq2SeqTask":
+    """As `load`, also for a folder that `task.save` wrote."""
+    found = preset.find(name_or_folder)
+    arrays = found.arrays()  # checked before a model is built
+
+    from kerasrnn.zoo.tasks.seq2seq import Seq2SeqTask
+
+    tasks = {("seq2seq", "seq2seq"): Seq2SeqTask}  # our own table: a card names code, it never brings any
+    task_class = tasks.get((found.card["task"], found.card["builder"]))
+    if task_class is None:
+        raise preset.PresetError(
+            f"preset {found.name}: no task {found.card['task']!r} with the builder {found.card['builder']!r}."
+        )
+    try:
+        task = task_class.build(found.card)
+    except (KeyError, TypeError, ValueError) as error:
+        raise preset.PresetError(f"preset {found.name}: its card does not describe a model: {error}") from error
+    variables = {variable.path: variable for variable in task.model.weights}
+    shapes = {path: tuple(variable.shape) for path, variable in variables.items()}
+    given = {path: array.shape for path, array in arrays.items()}
+    if shapes != given:
+        wrong = sorted(path for path in shapes | given if shapes.get(path) != given.get(path))
+        raise preset.PresetError(f"preset {found.name}: weights and model disagree on {', '.join(wrong[:3])}.")
+    for path, variable in variables.items():
+        variable.assign(arrays[path])
+    return task
+
+
+def card(name_or_folder: str | Path) -> dict[str, Any]:
+    """What a preset was trained on and what it scores, without loading it."""
+    return preset.find(name_or_folder).card

@@ -1,0 +1,164 @@
+"""A preset on disk: a folder with `card.json` and the arrays it names. Read without Keras, never executed.
+
+Everything is checked before a model is touched: the card's fields, the checksums of vocabulary and weights, and the
+name, shape, type and finiteness of each array.
+"""
+
+import difflib
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasrnn.zoo.files import write_atomically
+
+SHIPPED = Path(__file__).parent / "presets"
+CARD, WEIGHTS = "card.json", "weights.npz"
+FIELDS: dict[str, type] = {
+    "name": str,
+    "title": str,
+    "task": str,
+    "builder": str,
+    "arguments": dict,
+    "vocabulary": dict,
+    "vocabulary_sha256": str,
+    "weights": dict,
+    "example": str,
+}
+_NPY_VERSIONS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+class PresetError(ValueError):
+    """A preset that is unknown, incomplete or damaged."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A preset's folder and its validated card."""
+
+    folder: Path
+    card: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.card["name"]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Every array as float32, by the path of its variable.
+
+        Raises:
+            PresetError: a missing or damaged file, or an array that is not what the card says.
+        """
+        path = self.folder / WEIGHTS
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise PresetError(f"cannot read {path}: {error.strerror}. Copy the whole preset folder again.") from error
+        expected = self.card["weights"]
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != expected["sha256"]:
+            raise PresetError(
+                f"{path} is damaged: its SHA-256 is {digest[:12]}… and the card says {expected['sha256'][:12]}…. "
+                "Reinstall kerasrnn, or copy the whole preset folder again."
+            )
+        return _read_arrays(path, data, expected["shapes"])
+
+
+def names() -> list[str]:
+    """The presets that ship with this package."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{CARD}"))
+
+
+def find(name_or_folder: str | Path) -> Preset:
+    """A shipped preset by name, or one in a folder.
+
+    Raises:
+        PresetError: nothing of that name (the nearest is suggested), or an invalid card.
+    """
+    folder = Path(name_or_folder)
+    if str(name_or_folder) in names():
+        folder = SHIPPED / str(name_or_folder)
+    elif not (folder / CARD).is_file():
+        known = names()
+        near = difflib.get_close_matches(str(name_or_folder), known, n=1, cutoff=0.4)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Known presets: {', '.join(known)}."
+        raise PresetError(f"no preset {str(name_or_folder)!r}, and no folder with a {CARD} there. {hint}")
+    return Preset(folder, _read_card(folder / CARD))
+
+
+def write(folder: Path, card: dict[str, Any], arrays: dict[str, np.ndarray]) -> Preset:
+    """Write a preset; checksums and shapes are filled in. The card comes last, so an unfinished preset has none."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    data = buffer.getvalue()
+    card = card | {
+        "vocabulary_sha256": _vocabulary_digest(card["vocabulary"]),
+        "weights": {
+            "file": WEIGHTS,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "bytes": len(data),
+            "parameters": int(sum(array.size for array in arrays.values())),
+            "shapes": {name: list(array.shape) for name, array in arrays.items()},
+        },
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / WEIGHTS, data)
+    text = json.dumps(card, ensure_ascii=False, indent=1)
+    write_atomically(folder / CARD, (text + "\n").encode())
+    return Preset(folder, _read_card(folder / CARD))
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise PresetError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(card, dict):
+        raise PresetError(f"{path} must hold a JSON object.")
+    for field, kind in FIELDS.items():
+        if not isinstance(card.get(field), kind):
+            raise PresetError(f"{path}: the field {field!r} must be a {kind.__name__}; found {card.get(field)!r:.60}.")
+    if not isinstance(card["weights"].get("sha256"), str) or not isinstance(card["weights"].get("shapes"), dict):
+        raise PresetError(f"{path}: the field 'weights' must hold 'sha256' and 'shapes'.")
+    if card["vocabulary_sha256"] != _vocabulary_digest(card["vocabulary"]):
+        raise PresetError(f"{path}: the vocabulary was changed; its checksum does not match. Restore the card.")
+    return card
+
+
+def _vocabulary_digest(vocabulary: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(vocabulary, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def _read_arrays(path: Path, data: bytes, shapes: dict[str, list[int]]) -> dict[str, np.ndarray]:
+    arrays = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            found = {entry.filename.removesuffix(".npy") for entry in archive.infolist()}
+            if found != set(shapes):
+                raise PresetError(f"{path}: arrays and card disagree on {', '.join(sorted(found ^ set(shapes))[:3])}.")
+            for name, shape in shapes.items():
+                with archive.open(f"{name}.npy") as file:  # the header first: a false one must not claim memory
+                    version = np.lib.format.read_magic(file)
+                    header = _NPY_VERSIONS.get(version)
+                    if header is None:
+                        raise PresetError(f"{path}: array {name} has the unknown format {version}.")
+                    found_shape, _, dtype = header(file)
+                if list(found_shape) != list(shape) or dtype not in (np.float16, np.float32):
+                    raise PresetError(
+                        f"{path}: array {name} should be a float of shape {shape}; it is {dtype} {list(found_shape)}."
+                    )
+                with archive.open(f"{name}.npy") as file:
+                    array = np.lib.format.read_array(file, allow_pickle=False).astype(np.float32)
+                if not np.isfinite(array).all():
+                    raise PresetError(f"{path}: array {name} holds values that are not finite.")
+                arrays[name] = array
+    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+        if isinstance(error, PresetError):
+            raise
+        raise PresetError(f"{path} is not a file of arrays: {error}") from error
+    return arrays

@@ -1,0 +1,199 @@
+"""Text to text, character by character, with an alignment."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from kerasrnn.zoo import preset
+from kerasrnn.zoo.builders import seq2seq
+from kerasrnn.zoo.tasks.encoder_decoder import EncoderDecoder
+from kerasrnn.zoo.text import CharacterTable
+
+START, END = "<start>", "<end>"
+EAGER_BATCH = 16  # up to so many texts at once, tracing a graph takes longer than it saves
+
+
+class Prediction(NamedTuple):
+    """One result.
+
+    Attributes:
+        text: the predicted text.
+        confidence: the model's probability of exactly this text, between 0 and 1.
+        tokens: what was produced, the end token left out, length t.
+        source_tokens: what was read, length s.
+        alignment: `(t, s)`, what each produced token attended to.
+    """
+
+    text: str
+    confidence: float
+    tokens: list[str]
+    source_tokens: list[str]
+    alignment: np.ndarray
+
+
+class Observation(NamedTuple):
+    """What a picture needs: inputs for `model` that make it repeat its own prediction, and their tokens.
+
+    Attributes:
+        inputs: `[source (b, s), tokens before (b, t)]`, ids.
+        targets: `(b, t)`, the ids of the tokens, for the compiled loss; the end token is left out.
+        source_tokens, tokens: the texts of each, a list a row.
+        predictions: the predictions, a row each.
+    """
+
+    inputs: list[np.ndarray]
+    targets: np.ndarray
+    source_tokens: list[list[str]]
+    tokens: list[list[str]]
+    predictions: list[Prediction]
+
+    def along(self, layer: str) -> list[list[str]]:
+        """The tokens on the time axis of a layer of the model: the produced ones for the decoder, else the source's."""
+        return self.tokens if layer == "decoder" else self.source_tokens
+
+
+class Seq2SeqTask:
+    """A character model from text to text: `model` is a `keras.Model`, the rest is text handling around it.
+
+    Args:
+        model: made by `zoo.builders.seq2seq` with `card["arguments"]`.
+        card: the preset's card.
+
+    Raises:
+        preset.PresetError: a vocabulary that does not fit the model.
+    """
+
+    def __init__(self, model: keras.Model, card: dict[str, Any]) -> None:
+        vocabulary = card["vocabulary"]
+        self.model = model
+        self.card = card
+        self.table = CharacterTable(list(vocabulary["source"]))
+        self.target = {token: i for i, token in enumerate(vocabulary["target"], start=1)}  # 0 is padding
+        self.target_tokens = ["", *vocabulary["target"]]
+        self.longest_source: int = vocabulary["longest_source"]
+        self.longest_target: int = vocabulary["longest_target"]
+        sizes = card["arguments"]["source_size"], card["arguments"]["target_size"]
+        if sizes != (self.table.size, len(self.target_tokens)):
+            raise preset.PresetError(
+                f"preset {card['name']}: the model has {sizes[0]} and {sizes[1]} ids, the vocabularies "
+                f"{self.table.size} and {len(self.target_tokens)}."
+            )
+        self.decoder = EncoderDecoder(
+            model, start=self.target[START], end=self.target[END], max_length=self.longest_target
+        )
+        self._compiled: Any = None
+
+    @classmethod
+    def build(cls, card: dict[str, Any]) -> "Seq2SeqTask":
+        """A task with fresh weights, from a card's `arguments` and `vocabulary`."""
+        model = seq2seq(**card["arguments"], name=card["name"])
+        # SGD keeps no state of its own, so a saved file holds the weights alone; recompile to train
+        model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+        return cls(model, card)
+
+    @property
+    def name(self) -> str:
+        return self.card["name"]
+
+    def predict(self, texts: Sequence[str]) -> list[str]:
+        """The model's answer to each text.
+
+        Raises:
+            ValueError: an empty text, one that is too long, or one with characters the model has never seen.
+        """
+        return [prediction.text for prediction in self.predictions(texts)]
+
+    def predictions(self, texts: Sequence[str]) -> list[Prediction]:
+        """As `predict`, with confidence, tokens and alignment."""
+        if not len(texts):
+            return []
+        source = self.encode(texts)
+        decoded = self.decode(source)
+        tokens, lengths, log_probs = (keras.ops.convert_to_numpy(part) for part in decoded[:3])
+        alignment = keras.ops.convert_to_numpy(decoded.extras["alignment"])
+        results = []
+        for row, text in enumerate(texts):
+            written = [self.target_tokens[i] for i in tokens[row, : lengths[row]] if i != self.target[END]]
+            read = self.table.tokens(text)
+            confidence = float(np.exp(log_probs[row].sum(dtype=np.float64)))
+            results.append(
+                Prediction("".join(written), confidence, written, read, alignment[row, : len(written), : len(read)])
+            )
+        return results
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Ids `(b, s)` of texts that the model was made for; anything else is an error that says why."""
+        if isinstance(texts, str):
+            raise TypeError("`texts` must be a list of strings; received one string, pass [text].")
+        for text in texts:
+            length = len(self.table.ids(text))
+            if length == 0:
+                raise ValueError(f"the text {text!r} is empty: give some text, such as {self.card['example']!r}.")
+            if length > self.longest_source:
+                raise ValueError(
+                    f"the text has {length} characters and {self.name} was made for at most {self.longest_source}: "
+                    f"shorten {text[:40]!r}…"
+                )
+            if unknown := self.table.unknown(text):
+                shown = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in unknown[:5])
+                raise ValueError(f"{self.name} has never seen {shown}: remove or replace it in {text!r}.")
+        return self.table.encode(texts)
+
+    def encode_targets(self, targets: Sequence[str]) -> np.ndarray:
+        """Ids `(b, t)` of target texts, the end token included, 0 after it."""
+        rows = []
+        for text in targets:
+            if unknown := [character for character in text if character not in self.target]:
+                known = "".join(token for token in self.target if len(token) == 1)
+                raise ValueError(f"the target {text!r} holds {unknown[0]!r}; {self.name} can produce only {known!r}.")
+            rows.append([*(self.target[character] for character in text), self.target[END]])
+        longest = max(map(len, rows))
+        return np.array([row + [0] * (longest - len(row)) for row in rows], "int32")
+
+    def observe(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> Observation:
+        """What to run `model` on so that it does what it does when it predicts these texts (or these targets)."""
+        predictions = self.predictions(texts)
+        written = self.encode_targets([p.text for p in predictions] if targets is None else targets)
+        if written.shape[1] > 1:  # the step that ends the text shows nothing
+            written = np.where(written == self.target[END], 0, written)[:, :-1]
+        start = np.full((len(written), 1), self.target[START], "int32")
+        tokens = [[self.target_tokens[i] for i in row if i] for row in written]
+        inputs = [self.encode(texts), np.hstack([start, written[:, :-1]])]
+        return Observation(inputs, written, [p.source_tokens for p in predictions], tokens, predictions)
+
+    def save(self, folder: str | Path) -> None:
+        """Write a preset folder, card and float16 weights; `zoo.from_preset(folder)` loads it."""
+        arrays = {v.path: keras.ops.convert_to_numpy(v).astype(np.float16) for v in self.model.weights}
+        preset.write(Path(folder), self.card, arrays)
+
+    def export(self, path: str | Path, format: str = "saved_model") -> Path:
+        """Write the model for use elsewhere.
+
+        Args:
+            path: a folder that does not exist yet (`"saved_model"`), or a `.keras` file (`"keras"`).
+            format: `"saved_model"`: strings in, strings and alignments out, decoding inside; needs TensorFlow alone.
+                `"keras"`: the `keras.Model`; loads with `keras.saving.load_model` after `import kerasrnn`.
+
+        Returns:
+            The path that was written.
+
+        Raises:
+            ValueError: an unknown format, or a suffix that does not fit.
+            FileExistsError: the target exists.
+        """
+        from kerasrnn.zoo import export
+
+        return export.export(self, Path(path), format)
+
+    def decode(self, source: np.ndarray) -> Any:
+        """`(b, s)` ids to `kerasrnn.decoding.Decoded`; many at once in a graph that is traced when first needed."""
+        if len(source) <= EAGER_BATCH or keras.config.backend() != "tensorflow":
+            return self.decoder.decode(source)
+        if self._compiled is None:
+            import tensorflow as tf
+
+            self._compiled = tf.function(self.decoder.decode, input_signature=[tf.TensorSpec((None, None), tf.int32)])
+        return self._compiled(source)
