@@ -36,9 +36,9 @@ def scan(
         step: `(x_t (b, ·), states) -> (new states, traces)`; must return a trace for each name in `widths`.
         inputs: `(b, t, ·)`.
         states: the initial states, `(b, u)` each.
-        mask: `(b, t)` bool, True = keep, or None. On a masked step states hold and traces are 0.
+        mask: `(b, t)` bool, True = keep, or None. On masked steps states hold and traces are 0.
         widths: trace name to its last dimension, an int or a scalar tensor; only these traces are kept.
-        held: trace name to the index of the state that it repeats: on masked steps such a trace holds as the state does.
+        held: trace name to the index of the state that it repeats; on masked steps such a trace holds as well.
         go_backwards: run from the last step to the first.
         unroll: write the steps out instead of looping; needs a static number of steps.
 

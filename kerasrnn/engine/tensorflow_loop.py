@@ -62,4 +62,3 @@ def _stack(array: tf.TensorArray, batch: Tensor, width: Any) -> Tensor:
 
 def _static(width: Any) -> int | None:
     return width if isinstance(width, int) else None
-

@@ -108,7 +108,13 @@ class AttentionDecoder(keras.layers.RNN):
         return (result, *extra) if extra else result
 
     def inner_loop(
-        self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training: bool = False, *, memory: Memory
+        self,
+        sequences: Tensor,
+        initial_state: list[Tensor],
+        mask: Tensor | None,
+        training: bool = False,
+        *,
+        memory: Memory,
     ) -> tuple[Tensor, Tensor, list[Any]]:
         """Keras' seam for the loop over time; the alignment history is one more state if it is returned."""
         wanted = ["output", "alignment"] if self.return_alignment else ["output"]

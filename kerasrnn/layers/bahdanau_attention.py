@@ -132,7 +132,12 @@ class BahdanauAttention(keras.layers.Layer):
         return (context, alignment) if return_attention_scores else context
 
     def compute_output_spec(
-        self, query: Any, memory: Any, query_mask: Any = None, memory_mask: Any = None, return_attention_scores: bool = False
+        self,
+        query: Any,
+        memory: Any,
+        query_mask: Any = None,
+        memory_mask: Any = None,
+        return_attention_scores: bool = False,
     ) -> Any:
         context = keras.KerasTensor((*query.shape[:-1], memory.shape[-1]), dtype=self.compute_dtype)
         if not return_attention_scores:

@@ -19,7 +19,8 @@ class GRUCell(GatedCell, keras.layers.GRUCell):
     $$
     \begin{aligned}
     z_t &= \sigma(x_t W_z + h_{t-1} U_z + b_z) & r_t &= \sigma(x_t W_r + h_{t-1} U_r + b_r) \\
-    \tilde h_t &= \tanh(x_t W_h + b_h + r_t \odot (h_{t-1} U_h + b'_h)) & h_t &= z_t \odot h_{t-1} + (1 - z_t) \odot \tilde h_t
+    \tilde h_t &= \tanh(x_t W_h + b_h + r_t \odot (h_{t-1} U_h + b'_h)) &
+    h_t &= z_t \odot h_{t-1} + (1 - z_t) \odot \tilde h_t
     \end{aligned}
     $$
 

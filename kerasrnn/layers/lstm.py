@@ -74,4 +74,3 @@ class LSTM(RecurrentLayer, keras.layers.LSTM):
     cell_class = LSTMCell
     cell_name = "lstm_cell"
     keras_layer = keras.layers.LSTM
-

@@ -85,9 +85,7 @@ class RecurrentLayer(keras.layers.RNN):
         mask = self._valid_mask(sequences, sequences_mask if mask is None else mask)
         states = self._valid_states(sequences, initial_state)
         self._prepare_dropout(sequences, states)
-        last, outputs, states = self.inner_loop(
-            sequences=sequences, initial_state=states, mask=mask, training=training
-        )
+        last, outputs, states = self.inner_loop(sequences=sequences, initial_state=states, mask=mask, training=training)
         self._maybe_reset_dropout_masks(self.cell)
         gates = states.pop() if self.return_gates else None
         states = [ops.cast(state, self.compute_dtype) for state in states]
@@ -281,5 +279,3 @@ def _where_any(mask: Tensor | None, sequences: Tensor, state: Tensor) -> Tensor:
     if sequences.shape[1]:
         return state
     return ops.where(ops.shape(sequences)[1] > 0, state, ops.zeros_like(state))
-
-
