@@ -1,0 +1,49 @@
+"""Settings that must be in place before TensorFlow is imported, and the fixtures that every test may use."""
+
+import os
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import Phase, settings
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same sums in the same order, and no notice about it
+os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")  # TF32 keeps ten bits: too few for a comparison to 1e-5
+
+sys.path.insert(0, str(Path(__file__).parent / "reference"))  # the oracles are imported by tests in other folders too
+
+settings.register_profile(
+    "kerasrnn",
+    deadline=None,
+    max_examples=15,
+    derandomize=bool(os.environ.get("CI")),
+    phases=[phase for phase in Phase if phase is not Phase.explain],  # its line tracer breaks TensorFlow's C++ code
+)
+settings.load_profile("kerasrnn")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Keras saves a weight by np.array(variable), and TensorFlow's variables do not know NumPy 2's `copy` keyword.
+    config.addinivalue_line(
+        "filterwarnings", "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
+    )
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """A generator of the test's own: its seed is the test's name, so tests neither share nor disturb each other's."""
+    return np.random.default_rng(zlib.crc32(request.node.name.encode()))
+
+
+@pytest.fixture
+def fresh_keras() -> Iterator[None]:
+    """Automatic layer names start again at no suffix, and nothing built before or here stays in Keras' session."""
+    import keras
+
+    keras.backend.clear_session()
+    yield
+    keras.backend.clear_session()

@@ -1,0 +1,91 @@
+"""A stream, a chunked sequence and a whole one give the same numbers."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from layer_cases import KINDS, B, D, U, assert_close, call, initial, inputs, make, random_weights
+
+from kerasrnn import layers
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_step_equals_scan(kind: str, rng: np.random.Generator) -> None:
+    layer = make(layers, kind, return_sequences=True, return_state=True, return_gates=True, dtype="float64")
+    x, states = inputs(rng), initial(kind, rng)
+    layer.build(x.shape)
+    random_weights(layer, rng)
+    sequence, *final, gates = call(layer, x, states)
+    now: Any = [tf.constant(s) for s in states]
+    for t in range(x.shape[1]):
+        output, now, *rest = layer.step(tf.constant(x[:, t]), now)
+        assert_close(output, sequence[:, t], 1e-12)
+        assert_close(now[0], gates["hidden"][:, t], 1e-12)
+        for opened in rest:
+            assert_close(opened, {name: value[:, t] for name, value in gates.items()}, 1e-12)
+    assert_close(list(now), final, 1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_step_is_one_graph_for_a_stream(kind: str, rng: np.random.Generator) -> None:
+    """A stream of any length runs one compiled step."""
+    layer = make(layers, kind, return_sequences=True, dtype="float64")
+    x = inputs(rng)
+    expected = call(layer, x)
+    traces = []
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((None, D), "float64"),
+            [tf.TensorSpec((None, U), "float64")] * len(initial(kind, rng)),
+        ]
+    )
+    def step(x_t: Any, states: Any) -> Any:
+        traces.append(1)
+        return layer.step(x_t, states)[:2]
+
+    states: Any = layer.get_initial_state(batch_size=B)
+    for t in range(x.shape[1]):
+        output, states = step(tf.constant(x[:, t]), states)
+        assert_close(output, expected[:, t], 1e-12)
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=8)
+@given(cuts=st.lists(st.integers(0, 6), max_size=3), seed=st.integers(0, 99))
+def test_chunks_equal_the_whole(kind: str, cuts: list[int], seed: int) -> None:
+    """Carrying the state over any cuts, empty chunks included, changes nothing."""
+    rng = np.random.default_rng(seed)
+    layer = make(layers, kind, return_sequences=True, return_state=True, return_gates=True, dtype="float64")
+    x, states = inputs(rng, time=6), initial(kind, rng)
+    whole, *final, gates = call(layer, x, states)
+    bounds = [0, *sorted(cuts), 6]
+    parts, now = [], states
+    for start, stop in pairwise(bounds):
+        output, *now, opened = call(layer, x[:, start:stop], now)
+        parts.append((output, opened))
+    assert_close(np.concatenate([p[0] for p in parts], axis=1), whole, 1e-12)
+    for name, value in gates.items():
+        assert_close(np.concatenate([p[1][name] for p in parts], axis=1), value, 1e-12)
+    assert_close(list(now), final, 1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=8)
+@given(rows=st.permutations(range(4)), seed=st.integers(0, 99))
+def test_rows_do_not_see_each_other(kind: str, rows: list[int], seed: int) -> None:
+    """A row's numbers depend neither on the others nor on its place in the batch."""
+    rng = np.random.default_rng(seed)
+    layer = make(layers, kind, return_sequences=True, return_state=True, return_gates=True, dtype="float64")
+    x, states = inputs(rng, batch=4), initial(kind, rng, batch=4)
+    mask = rng.random((4, x.shape[1])) < 0.7
+    everyone = call(layer, x, states, mask)
+    kept = rows[:2]
+    some = call(layer, x[kept], [s[kept] for s in states], mask[kept])
+    assert_close(list(some[:-1]), [np.asarray(v)[kept] for v in everyone[:-1]], 1e-12)
+    assert_close(some[-1], {k: np.asarray(v)[kept] for k, v in everyone[-1].items()}, 1e-12)

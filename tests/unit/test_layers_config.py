@@ -1,0 +1,155 @@
+"""Configurations survive a round trip, and what cannot be is refused with a reason."""
+
+import json
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from layer_cases import KINDS, B, D, T, U, call, make, make_cell
+
+from kerasrnn import layers
+
+FULL: dict[str, Any] = {
+    "activation": "relu",
+    "use_bias": False,
+    "kernel_initializer": "he_normal",
+    "recurrent_initializer": "glorot_uniform",
+    "bias_initializer": "ones",
+    "kernel_regularizer": "l1",
+    "recurrent_regularizer": "l2",
+    "bias_regularizer": "l1",
+    "activity_regularizer": "l2",
+    "kernel_constraint": "non_neg",
+    "recurrent_constraint": "unit_norm",
+    "bias_constraint": "max_norm",
+    "dropout": 0.25,
+    "recurrent_dropout": 0.5,
+    "seed": 11,
+    "return_sequences": True,
+    "return_state": True,
+    "return_gates": True,
+    "go_backwards": True,
+    "stateful": True,
+    "unroll": True,
+    "zero_output_for_mask": True,
+    "name": "kept",
+    "dtype": "mixed_float16",
+    "trainable": False,
+}
+
+
+def options_of(kind: str) -> dict[str, Any]:
+    gated = (
+        {}
+        if kind == "simple_rnn"
+        else {"recurrent_activation": "hard_sigmoid", "use_cudnn": False, "implementation": 1}
+    )
+    return {**FULL, **gated, **({"unit_forget_bias": False} if kind == "lstm" else {})}
+
+
+def through_json(layer: Any) -> Any:
+    return keras.layers.deserialize(json.loads(json.dumps(keras.layers.serialize(layer))))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_round_trip(kind: str) -> None:
+    """Every argument comes back, `use_cudnn`, `implementation` and `return_gates` among them, and none is a default."""
+    options = options_of(kind)
+    layer, plain = make(layers, kind, **options), make(layers, kind)
+    again = through_json(layer)
+    assert type(again) is type(layer)
+    assert again.get_config() == layer.get_config()
+    for name, value in options.items():
+        assert name in layer.get_config()
+        assert layer.get_config()[name] != plain.get_config()[name], f"{name} was not kept"
+        if not isinstance(value, str):
+            assert again.get_config()[name] == value
+    if kind != "simple_rnn":
+        assert (again.use_cudnn, again.cell.implementation, again.return_gates) == (False, 1, True)
+        assert make(layers, kind, use_cudnn=True).get_config()["use_cudnn"] is True
+        assert plain.get_config()["use_cudnn"] == "auto"
+        assert plain.get_config()["implementation"] == 2
+    assert again.cell.get_config()["dropout"] == 0.25
+    assert not again.trainable_weights
+    assert again.compute_dtype == "float16"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_in_files_are_ours(kind: str) -> None:
+    layer = keras.layers.serialize(make(layers, kind))
+    assert layer["registered_name"].startswith("kerasrnn>")
+    assert keras.saving.get_registered_object(layer["registered_name"]) is type(make(layers, kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cells_round_trip(kind: str) -> None:
+    cell = make_cell(layers, kind, activation="relu", dropout=0.25, recurrent_dropout=0.5, use_bias=False, seed=2)
+    again = through_json(cell)
+    assert type(again) is type(cell)
+    assert again.get_config() == cell.get_config()
+
+
+@pytest.mark.parametrize("merge", ["concat", "sum", "ave", "mul", None])
+def test_bidirectional_round_trip(merge: str | None) -> None:
+    layer = layers.Bidirectional(
+        layers.LSTM(U, return_sequences=True, return_gates=True, use_cudnn=False, implementation=1),
+        merge_mode=merge,
+        backward_layer=layers.LSTM(U, return_sequences=True, return_gates=True, go_backwards=True, activation="relu"),
+        name="kept",
+    )
+    again = through_json(layer)
+    assert type(again) is layers.Bidirectional
+    assert again.get_config() == layer.get_config()
+    assert again.merge_mode == merge
+    for side in (again.forward_layer, again.backward_layer):
+        assert type(side) is layers.LSTM
+        assert side.return_gates
+    assert again.backward_layer.activation is keras.activations.relu
+    assert again.forward_layer.cell.implementation == 1
+    assert again.forward_layer.use_cudnn is False
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_regularisers_and_constraints_act(kind: str) -> None:
+    layer = make(
+        layers,
+        kind,
+        kernel_regularizer=keras.regularizers.L2(0.5),
+        bias_constraint="non_neg",
+        recurrent_constraint="non_neg",
+    )
+    layer.build((None, None, D))
+    kernel = np.asarray(layer.cell.kernel)
+    np.testing.assert_allclose(float(sum(layer.losses)), 0.5 * (kernel**2).sum(), rtol=1e-5)
+    assert layer.cell.bias.constraint is not None
+    assert layer.cell.recurrent_kernel.constraint is not None
+
+
+def test_refusals() -> None:
+    x = np.zeros((B, T, D), "float32")
+    layer = layers.LSTM(U)
+    with pytest.raises(ValueError, match="units"):
+        layers.GRU(0)
+    with pytest.raises(ValueError, match="use_cudnn"):
+        layers.GRU(U, use_cudnn="always")
+    with pytest.raises((TypeError, ValueError), match="retrun_gates"):
+        layers.GRU(U, retrun_gates=True)
+    with pytest.raises(ValueError, match="initial_state"):
+        call(layer, x, [np.zeros((B, U))])
+    with pytest.raises(ValueError, match="initial_state"):
+        call(layer, x, [np.zeros((B, U)), np.zeros((B, U + 1))])
+    with pytest.raises(ValueError, match="mask"):
+        call(layer, x, mask=np.ones((B, T, 1), bool))
+    with pytest.raises(ValueError, match="mask"):
+        call(layer, x, mask=np.ones((B, T + 1), bool))
+    with pytest.raises(ValueError, match="mask"):
+        call(layer, x, mask=np.ones((B + 1, T), bool))
+    with pytest.raises(ValueError, match=r"ndim|dimension"):
+        layers.LSTM(U)(np.zeros((B, D), "float32"))
+    stateful = layers.LSTM(U, stateful=True)
+    stateful(x)
+    with pytest.raises(ValueError, match="batch"):
+        stateful(x[:1])
+    with pytest.raises(ValueError, match="steps"):
+        keras.Sequential([keras.Input((None, D)), layers.LSTM(U, unroll=True)])

@@ -1,0 +1,235 @@
+"""Alignments of an attention layer, from the model's real run."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasrnn.layers import AttentionDecoder
+from kerasrnn.viz.arrays import Capture, rows_of_tokens
+from kerasrnn.viz.capture.gates import Choice
+from kerasrnn.viz.capture.observe import (
+    flat_mask,
+    largest_difference,
+    observing,
+    part_loops,
+    replaced,
+    to_numpy,
+    tolerance,
+    watched_loop,
+)
+from kerasrnn.viz.capture.sites import Site, attention_sites, pick, recurrent_sites
+
+Tensor = Any
+
+
+def capture_attention(
+    model: Any,
+    inputs: Any,
+    *,
+    layer: str | None = None,
+    tokens: list[list[str]] | list[str] | None = None,
+    source_tokens: list[list[str]] | list[str] | None = None,
+) -> Capture:
+    """Run `model` on `inputs` and return what one attention layer looked at.
+
+    Works on `AttentionDecoder` and `BahdanauAttention`, on Keras' `Attention`, `AdditiveAttention` and
+    `MultiHeadAttention`, and on any layer whose `call` takes `return_attention_scores`. A layer that a recurrent cell
+    calls at every step gives one alignment with the steps of the loop.
+
+    Args:
+        model: a Keras model.
+        inputs: what the model takes: an array, or a list or dict of arrays.
+        layer: the layer's name; `NAME#2` for its second call; by default the first attention layer to run.
+        tokens: the strings along the queries, one list a row of the batch.
+        source_tokens: the strings along what is attended to.
+
+    Returns:
+        A `Capture` with `LAYER/alignment` (b, t, s), or (b, n, t, s) with n heads.
+
+    Raises:
+        TypeError: no Keras model, or inputs that are not numbers.
+        ValueError: no attention layer, none of that name, or inputs that do not fit the model.
+        RuntimeError: asking the layer for its scores changes the model's output.
+    """
+    with observing(model, inputs) as observed:
+        sites = attention_sites(model)
+        choice = Choice(sites, *pick(sites, layer, model, "an attention"))
+        looping = _Loop()
+        found = _Found()
+        loops = [site for site in recurrent_sites(model) if any(_holds(part, sites) for _, part in site.parts)]
+        replacements = part_loops(loops, lambda site, prefix, part: _counted_loop(part, looping))
+        for site in sites:
+            if isinstance(site.layer, AttentionDecoder):
+                replacements.append((site.layer, "inner_loop", _decoder_loop(site, choice, found)))
+            else:
+                replacements.append((site.layer, "call", _scored_call(site, choice, found, looping)))
+        with replaced(replacements):
+            outputs = observed.run()
+        observed.compare(outputs, choice.label)
+        choice.check_found(bool(found.rows))
+        alignment, mask, source_mask = found.joined()
+    batch, steps, sources = alignment.shape[0], *alignment.shape[-2:]
+    return Capture(
+        {f"{choice.label}/alignment": alignment},
+        choice.label,
+        rows_of_tokens(tokens, batch, steps, "tokens"),
+        rows_of_tokens(source_tokens, batch, sources, "source_tokens"),
+        np.ones((batch, steps), bool) if mask is None else mask,
+        source_mask,
+        choice.note,
+    )
+
+
+class _Loop:
+    """The recurrent loop that is running, if any: its present step, the rows that it keeps, and what it called."""
+
+    def __init__(self) -> None:
+        self.end()
+
+    def end(self) -> None:
+        self.step, self.keep, self.backwards = 0, None, False
+        self.taken: set[int] = set()
+        self._called: set[int] = set()
+
+    def on_step(self, keep: Tensor | None) -> None:
+        self.step, self.keep = self.step + 1, keep
+        self._called = set()
+
+    def takes(self, site: Site, choice: Choice) -> bool:
+        """Whether to record a call of `site`: in a loop its first call in every step, if its first step counts."""
+        if not self.step:
+            return choice.take(site)
+        first = id(site) not in self._called
+        self._called.add(id(site))
+        if first and self.step == 1 and choice.take(site):
+            self.taken.add(id(site))
+        return first and id(site) in self.taken
+
+
+class _Found:
+    """Alignments as they come: one, or one a step of a loop."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[np.ndarray, np.ndarray | None]] = []
+        self.source_mask: np.ndarray | None = None
+
+    def add(
+        self, alignment: np.ndarray, mask: np.ndarray | None, source_mask: np.ndarray | None, *, first: bool = False
+    ) -> None:
+        self.rows.insert(0 if first else len(self.rows), (alignment, mask))
+        self.source_mask = source_mask
+
+    def joined(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        alignments, masks = zip(*self.rows, strict=True)
+        alignment = np.concatenate(alignments, axis=-2)
+        mask = None if any(mask is None for mask in masks) else np.concatenate(masks, axis=1)
+        return alignment, mask, self.source_mask
+
+
+def _decoder_loop(site: Site, choice: Choice, found: _Found) -> Callable[..., Any]:
+    decoder = site.layer
+    memory_mask: list[Any] = [None]
+
+    def seen(replayed: Any, mask: Tensor | None) -> None:
+        found.add(to_numpy(replayed.traces["alignment"]), _array(mask), _array(memory_mask[0]))
+
+    watched = watched_loop(decoder, seen, wants=lambda: choice.take(site))
+
+    def inner_loop(*args: Any, memory: Any, **kwargs: Any) -> Any:
+        memory_mask[0] = memory.mask
+        given = inspect.signature(watched).bind_partial(*args, **kwargs).arguments
+        return watched(**given, memory=memory)
+
+    return inner_loop
+
+
+def _counted_loop(part: Any, looping: _Loop) -> Callable[..., Any]:
+    """The loop of a cell that attends: it tells `looping` about its steps."""
+    watched = watched_loop(part, lambda replayed, mask: None, on_step=looping.on_step)
+
+    def inner_loop(*args: Any, **kwargs: Any) -> Any:
+        looping.backwards = part.go_backwards
+        try:
+            return watched(*args, **kwargs)
+        finally:
+            looping.end()
+
+    return inner_loop
+
+
+def _scored_call(site: Site, choice: Choice, found: _Found, looping: _Loop) -> Callable[..., Any]:
+    """The layer's `call`, and beside it one more that asks for the scores."""
+    own = site.layer.call
+    signature = inspect.signature(own)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not looping.takes(site, choice):
+            return own(*args, **kwargs)
+        bound = signature.bind(*args, **kwargs)
+        query_mask, source_mask = _masks(bound.arguments)
+        asked = bound.arguments.get("return_attention_scores", False)
+        bound.arguments["return_attention_scores"] = True
+        tensors = [tensor for tensor in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(tensor)]
+        masks = [getattr(tensor, "_keras_mask", None) for tensor in tensors]
+        output, scores = own(*bound.args, **bound.kwargs)
+        for tensor, mask in zip(tensors, masks, strict=True):
+            if mask is not None:
+                tensor._keras_mask = mask  # Keras' MultiHeadAttention takes it away from its arguments
+        result = own(*args, **kwargs)
+        _compare(site, output, result[0] if asked else result, query_mask)
+        alignment = to_numpy(scores)
+        if alignment.ndim == 2:  # one query a row
+            alignment, query_mask = alignment[:, None], None
+        if looping.step:
+            keep = _array(looping.keep)
+            query_mask = None if keep is None else keep[:, None]
+            if keep is not None:
+                alignment = np.where(keep.reshape(-1, *[1] * (alignment.ndim - 1)), alignment, 0)
+        found.add(alignment, query_mask, source_mask, first=looping.backwards)
+        return result
+
+    return call
+
+
+def _compare(site: Site, scored: Tensor, plain: Tensor, query_mask: np.ndarray | None) -> None:
+    difference = largest_difference(plain, scored, query_mask)
+    if difference > tolerance(plain.dtype):
+        raise RuntimeError(
+            f"layer {site.name!r}: its output differs by {difference:.2g} of its size when it is asked for its scores, "
+            "so they are not what the layer uses; the layer cannot be captured"
+        )
+
+
+def _masks(given: dict[str, Any]) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The masks of the queries (b, t) and of what they attend to (b, s), wherever this layer has them."""
+    both = given.get("mask")
+    inputs = given.get("inputs")
+    if isinstance(both, (list, tuple)) and len(both) > 1:
+        return _array(both[0]), _array(both[1])
+    if isinstance(inputs, (list, tuple)) and len(inputs) > 1:
+        return tuple(_array(getattr(tensor, "_keras_mask", None)) for tensor in inputs[:2])  # type: ignore[return-value]
+    queries = _first(given, ["query_mask"], ["query"])
+    source = _first(given, ["memory_mask", "value_mask", "key_mask"], ["memory", "value", "key"])
+    return queries, source
+
+
+def _first(given: dict[str, Any], names: list[str], tensors: list[str]) -> np.ndarray | None:
+    masks = [given.get(name) for name in names]
+    masks += [getattr(given.get(name), "_keras_mask", None) for name in tensors]
+    return next((_array(mask) for mask in masks if mask is not None), None)
+
+
+def _array(mask: Any) -> np.ndarray | None:
+    if mask is None:
+        return None
+    if len(mask.shape) == 1:
+        return to_numpy(keras.ops.cast(mask, "bool"))
+    return to_numpy(flat_mask(mask))
+
+
+def _holds(part: Any, sites: list[Site]) -> bool:
+    inside = {id(layer) for layer in part._flatten_layers(include_self=False)}
+    return not isinstance(part, AttentionDecoder) and any(id(site.layer) in inside for site in sites)

@@ -1,0 +1,124 @@
+"""Gates and states of a recurrent layer, over time, from the model's real run."""
+
+from typing import Any
+
+import numpy as np
+
+from kerasrnn.viz.arrays import Capture, rows_of_tokens
+from kerasrnn.viz.capture.observe import observing, part_loops, replaced, to_numpy, watched_loop
+from kerasrnn.viz.capture.replay import Replayed
+from kerasrnn.viz.capture.sites import Site, pick, recurrent_sites
+
+Tensor = Any
+
+
+def capture_gates(
+    model: Any, inputs: Any, *, layer: str | None = None, tokens: list[list[str]] | list[str] | None = None
+) -> Capture:
+    """Run `model` on `inputs` and return every gate and state of one recurrent layer at every step.
+
+    Works on any Keras model with `LSTM`, `GRU`, `SimpleRNN`, `Bidirectional`, `RNN(cell)` or `StackedRNNCells`, of
+    Keras or of this package. Gates of a cell whose equations are not known here are left out; its states are
+    `state_0` and so on. On masked steps states hold and gates are 0. Everything is in the order of the input's time.
+
+    Args:
+        model: a Keras model.
+        inputs: what the model takes: an array, or a list or dict of arrays.
+        layer: the layer's name; `NAME#2` for its second call; by default the first recurrent layer to run.
+        tokens: the strings along the layer's steps, one list a row of the batch.
+
+    Returns:
+        A `Capture` with (b, t, u) arrays.
+
+    Raises:
+        TypeError: no Keras model, or inputs that are not numbers.
+        ValueError: no recurrent layer, none of that name, or inputs that do not fit the model.
+        RuntimeError: the layer does something that its cell, run step by step, does not repeat.
+    """
+    with observing(model, inputs) as observed:
+        sites = recurrent_sites(model)
+        choice = Choice(sites, *pick(sites, layer, model, "a recurrent"))
+        found: dict[str, tuple[Replayed, Tensor]] = {}
+
+        def watch(site: Site, prefix: str, part: Any) -> Any:
+            return watched_loop(
+                part,
+                lambda replayed, mask: found.__setitem__(prefix, (replayed, mask)),
+                wants=lambda: choice.take(site, prefix),
+            )
+
+        with replaced(part_loops(sites, watch)):
+            outputs = observed.run()
+        observed.compare(outputs, choice.label)
+        choice.check_found(bool(found))
+        arrays = {
+            f"{choice.label}/{prefix}{name}": to_numpy(trace)
+            for prefix, (replayed, _) in found.items()
+            for name, trace in replayed.traces.items()
+            if name != "alignment"
+        }
+        mask = next(iter(found.values()))[1]
+    shape = next(iter(arrays.values())).shape[:2]
+    kept = np.ones(shape, bool) if mask is None else to_numpy(mask)
+    rows = rows_of_tokens(tokens, shape[0], shape[1], "tokens")
+    return Capture(arrays, choice.label, rows, mask=kept, note=choice.note)
+
+
+class Choice:
+    """Which call of which layer is captured: the one asked for, or the first to run.
+
+    Args:
+        sites: all layers in question.
+        site: the one asked for, or None.
+        number: which of its calls, from 1.
+    """
+
+    def __init__(self, sites: list[Site], site: Site | None, number: int) -> None:
+        self._sites, self.site, self._number = sites, site, number
+        self._asked = site is not None
+        self._calls: dict[tuple[int, str], int] = {}
+
+    def take(self, site: Site, prefix: str = "") -> bool:
+        """Count a call of `site`, and say whether it is the one to capture."""
+        if self.site is None:
+            self.site = site
+        self._calls[id(site), prefix] = self._calls.get((id(site), prefix), 0) + 1
+        return site is self.site and self._calls[id(site), prefix] == self._number
+
+    def check_found(self, found: bool) -> None:
+        """Raise ValueError if the run never came to the call asked for."""
+        if found:
+            return
+        if self.site is None:
+            names = ", ".join(site.name for site in self._sites)
+            raise ValueError(f"model: expected one of its layers {names} to run on these inputs; none did")
+        raise ValueError(
+            f"layer: expected {self.site.name!r} to run at least {self._number} time{'s'[: self._number > 1]} on these "
+            f"inputs; it ran {self._count(self.site)}"
+        )
+
+    @property
+    def label(self) -> str:
+        """The name in the keys of the arrays."""
+        if self.site is None:
+            return ", ".join(site.name for site in self._sites)
+        return self.site.name if self._number == 1 else f"{self.site.name}#{self._number}"
+
+    @property
+    def note(self) -> str:
+        """What was chosen for the caller, in one line, or nothing."""
+        if self.site is None:
+            return ""
+        parts = []
+        others = [site.name for site in self._sites if site is not self.site]
+        if not self._asked:
+            parts.append(
+                f"layer {self.site.name}, the first to run" + (f" (others: {', '.join(others)})" * bool(others))
+            )
+        calls = self._count(self.site)
+        if calls > 1:
+            parts.append(f"call {self._number} of {calls} (another: {self.site.name}#{self._number % calls + 1})")
+        return "; ".join(parts)
+
+    def _count(self, site: Site) -> int:
+        return max((count for (key, _), count in self._calls.items() if key == id(site)), default=0)

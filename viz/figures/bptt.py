@@ -1,0 +1,195 @@
+"""How far back the loss reaches: the norm of its gradient with respect to the state at every step."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+from kerasrnn.viz.figures.style import (
+    DIRECTIONS,
+    HATCHED,
+    INK,
+    LINE_COLOURS,
+    QUIET,
+    TEXT_SIZE,
+    TOKEN_SIZE,
+    Labels,
+    Title,
+    styled,
+    text_size,
+    true_runs,
+)
+from kerasrnn.viz.fonts import drawable, fonts_for
+from kerasrnn.viz.tokens import visible
+
+_WIDEST, _NARROWEST, _HIGH, _STEP = 10.5, 6.0, 3.8, 0.36  # inches
+_ROW = 0.28  # inches, of the lines above the axes
+_SHARE = 0.01  # of the largest norm, where the horizon ends
+_ONE_PERCENT = "1 % of\nthe largest"
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@styled
+def bptt_curve(
+    norms: Mapping[str, np.ndarray],
+    tokens: Sequence[str] | None = None,
+    *,
+    horizon: Mapping[str, Mapping[str, int] | None] | None = None,
+    title: str | None = None,
+    mask: np.ndarray | None = None,
+    at: int | None = None,
+) -> Figure:
+    """Draw the gradient norm at every step on a log scale, one line a direction.
+
+    Steps whose norm is zero (masked, or out of reach of the loss) have no point. The horizon is the largest distance,
+    in steps kept and in the order the layer works in, at which the norm is still 1 % of its largest.
+
+    Args:
+        norms: (t,) each, by label, usually `forward` and `backward`; a label may be empty.
+        tokens: t strings; None numbers the steps from 0.
+        horizon: by label, `{"steps": n, "from": farthest position, "to": position counted from}`; None marks nothing.
+        title: a line above; lines too long are wrapped.
+        mask: (t,) bool, False where the sequence is padding.
+        at: the position of the loss on this axis, where it has one.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: no norms, norms of different lengths or below zero, or a mask that does not fit them.
+    """
+    values = {name: np.asarray(norm, dtype=float) for name, norm in norms.items()}
+    steps = _steps(values)
+    kept = np.ones(steps, bool) if mask is None else np.asarray(mask, bool)
+    if kept.shape != (steps,):
+        raise ValueError(f"mask: expected shape (t,) = ({steps},), received {kept.shape}")
+    if at is not None and not 0 <= at < steps:
+        raise ValueError(f"at: expected a position from 0 to {steps - 1}, received {at}")
+    marks = {name: mark for name, mark in (horizon or {}).items() if mark is not None and name in values}
+
+    wide = min(max(_STEP * steps, _NARROWEST), _WIDEST)
+    bottom = Labels(tokens, steps, wide / steps, "bottom")
+    heading = Title(title, wide)
+    header = _ROW * len(values) + 0.1
+    margin_left, margin_top = 0.95, 0.2 + heading.height + header
+    full_wide = max(margin_left + wide + 0.85, heading.width + 0.44)
+    full_high = margin_top + _HIGH + bottom.thickness + 0.3
+    figure = Figure(figsize=(full_wide, full_high), facecolor="white")
+    place = (margin_left / full_wide, 1 - (margin_top + _HIGH) / full_high, wide / full_wide, _HIGH / full_high)
+    axes = figure.add_axes(place)
+
+    colours = {name: DIRECTIONS.get(name, LINE_COLOURS[row % len(LINE_COLOURS)]) for row, name in enumerate(values)}
+    for name, norm in values.items():
+        shown = np.where(kept & (norm > 0), norm, np.nan)
+        dots: dict[str, Any] = {"marker": "o", "markersize": 5 if steps <= 60 else 2.5} if steps <= 150 else {}
+        axes.plot(np.arange(steps), shown, color=colours[name], linewidth=1.8, label=name, **dots)
+    thresholds = [_SHARE * values[name][kept].max() for name in marks]
+    _scale(axes, np.concatenate([*[norm[kept & (norm > 0)] for norm in values.values()], thresholds]))
+    axes.set_xlim(-0.5, steps - 0.5)
+    for start, length in true_runs(~kept):
+        span = (start - 0.5, start + length - 0.5)
+        axes.axvspan(*span, **HATCHED, zorder=0)
+    if at is not None:
+        axes.axvline(at, color=INK, linewidth=1.0, linestyle=(0, (2, 2)), zorder=1)
+        style: dict[str, Any] = {"size": TEXT_SIZE, "color": INK, "va": "bottom", "rotation": 90}
+        right = at > steps / 2
+        axes.annotate("loss", (at, 0), (-4 if right else 4, 4), xycoords=axes.get_xaxis_transform(),
+                      textcoords="offset points", ha="right" if right else "left", **style)  # fmt: skip
+    _headers(figure, axes, values, marks, colours, kept)
+    bottom.put(axes)
+    heading.put(figure, 0.22, 0.2)
+    return figure
+
+
+def _steps(values: Mapping[str, np.ndarray]) -> int:
+    shapes = {name: norm.shape for name, norm in values.items()}
+    if not values or any(len(shape) != 1 or 0 in shape for shape in shapes.values()) or len(set(shapes.values())) > 1:
+        raise ValueError(f"norms: expected non-empty arrays (t,) of one length, received shapes {shapes}")
+    if any((norm < 0).any() for norm in values.values()):
+        raise ValueError("norms: expected values of at least 0, received a negative one")
+    return next(iter(shapes.values()))[0]
+
+
+def _scale(axes: Axes, positive: np.ndarray) -> None:
+    numbers = positive[np.isfinite(positive)]
+    axes.set_ylabel("‖ ∂ loss / ∂ state ‖", fontsize=TEXT_SIZE + 0.5, parse_math=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    if not len(numbers):
+        axes.set_yticks([])
+        text: dict[str, Any] = {"size": TOKEN_SIZE, "color": QUIET, "ha": "center", "va": "center"}
+        axes.text(0.5, 0.5, "no gradient reaches this layer", transform=axes.transAxes, **text)
+        return
+    axes.set_yscale("log")
+    low, high = numbers.min(), numbers.max()
+    axes.set_ylim(10 ** np.floor(np.log10(low / 1.5)), 10 ** np.ceil(np.log10(high * 1.5)))
+    decades = np.log10(axes.get_ylim()[1] / axes.get_ylim()[0])
+    axes.yaxis.set_major_locator(LogLocator(numticks=8))
+    axes.yaxis.set_major_formatter(FuncFormatter(_power))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    if decades > 6:
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.tick_params(axis="y", labelsize=TEXT_SIZE)
+    axes.grid(axis="y", color="#e2e2e2", linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
+def _power(value: float, _: int | None = None) -> str:
+    return "10" + str(round(float(np.log10(value)))).translate(_SUPERSCRIPTS)
+
+
+def _headers(
+    figure: Figure,
+    axes: Axes,
+    values: Mapping[str, np.ndarray],
+    marks: Mapping[str, Mapping[str, int]],
+    colours: Mapping[str, str],
+    kept: np.ndarray,
+) -> None:
+    """Above the axes, one row a line: a dimension line from end to end of its horizon, with its length in steps."""
+    wide, high = axes.get_position().size * figure.get_size_inches()
+    pitch = wide / len(kept)
+    for row, name in enumerate(values):
+        y = 1 + (0.17 + _ROW * (len(values) - 1 - row)) / high
+        mark, norm = marks.get(name), values[name]
+        text = visible(name)
+        begin, end = 0.0, 0.0
+        if mark is not None:
+            whole = mark["steps"] == kept.sum() - 1
+            length = f"horizon {mark['steps']} step{'' if mark['steps'] == 1 else 's'}"
+            text = f"{text}: {length}" if text else length
+            text += " (all of them)" if whole else ""
+            begin, end = sorted((mark["from"], mark["to"]))
+            arrow = {"arrowstyle": "<|-|>,head_width=0.18,head_length=0.35", "color": colours[name], "lw": 1.2}
+            line: dict[str, Any] = {"xycoords": axes.get_xaxis_transform(), "textcoords": axes.get_xaxis_transform()}
+            if begin < end:
+                axes.annotate("", (begin, y), (end, y), **line, arrowprops=arrow | {"shrinkA": 0, "shrinkB": 0})
+            _threshold(axes, _SHARE * norm[kept].max(), colours[name])
+        if text:
+            text = drawable(text)
+            font: dict[str, Any] = {"family": fonts_for([text]), "size": TEXT_SIZE + 0.5, "color": colours[name]}
+            taken = text_size(text, font["family"], TEXT_SIZE + 0.5)[0] + 0.1
+            left, right = (begin + 0.5) * pitch, (end + 0.5) * pitch
+            if mark is None:
+                x = taken / 2
+            elif right - left > taken + 0.5:
+                x = (left + right) / 2
+            else:
+                x = left - 0.08 - taken / 2 if left > taken + 0.1 else right + 0.08 + taken / 2
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 2.0}
+            place: dict[str, Any] = {"ha": "center", "va": "center", "transform": axes.transAxes}
+            axes.text(x / wide, y, text, **place, **font, parse_math=False, bbox=box)
+
+
+def _threshold(axes: Axes, value: float, colour: str) -> None:
+    axes.axhline(value, color=colour, linewidth=0.8, linestyle=(0, (5, 4)), alpha=0.8, zorder=1)
+    if not any(text.get_text() == _ONE_PERCENT for text in axes.texts):
+        place: dict[str, Any] = {
+            "transform": axes.get_yaxis_transform(),
+            "ha": "left",
+            "va": "center",
+            "linespacing": 1.1,
+        }
+        axes.text(1.01, value, _ONE_PERCENT, **place, size=TEXT_SIZE - 1.5, color=QUIET)
