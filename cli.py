@@ -7,6 +7,7 @@ Matplotlib.
 import dataclasses
 import functools
 import json
+import math
 import os
 import re
 import sys
@@ -40,6 +41,8 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
+        except BrokenPipeError:  # whoever read the output has seen enough; Click ends quietly
+            raise
         except (ValueError, OSError) as error:
             raise click.ClickException(" ".join(str(error).split())) from error
 
@@ -197,12 +200,15 @@ def gradients(at: int | None, target: str | None, **given: Any) -> None:
 
     capture = session.capture(capture_gradients, at=at, target=session.targets)
     row = session.row
+    norms = {key.rpartition("bptt")[0].strip("/"): norm for key, norm in capture.one(row).items()}
+    horizons, at_step = capture.facts["horizon"], capture.facts["at"]
     figure = bptt_curve(
-        {key.rpartition("bptt")[0].strip("/") or capture.layer: norm for key, norm in capture.one(row).items()},
+        norms,
         capture.tokens[row] if capture.tokens else None,
-        horizon=session.horizon(capture),
+        horizon={direction: horizons[direction or next(iter(horizons))][row] for direction in norms},
         mask=capture.mask[row],
         title=session.title(f"gradient of the loss at {capture.layer}"),
+        at=None if at_step is None else at_step[row],
     )
     session.finish(figure, capture)
 
@@ -266,10 +272,12 @@ def zoo_info(name: str, as_json: bool) -> None:
 def predict(words: tuple[str, ...], as_json: bool) -> None:
     """What a trained model makes of each TEXT, one line each; TEXT "-" reads lines from standard input."""
     model, texts = (words[0], list(words[1:])) if _names_model(words[0]) else (DEFAULT_MODEL, list(words))
-    if texts == ["-"]:
-        texts = [line for line in _read_stdin().splitlines() if line.strip()]
     if not texts:
         raise click.UsageError(f"give a text for {model} to read, or - for standard input.")
+    if texts == ["-"]:
+        texts = [line for line in _read_stdin().splitlines() if line.strip()]
+        if not texts:
+            raise ValueError("standard input is empty: give one text a line.")
     task = _load_task(model)
     for text, prediction in zip(texts, task.predictions(texts), strict=True):
         if as_json:
@@ -329,9 +337,11 @@ class Session:
         self._task, self.observed, self.targets = None, None, None
         name = model or DEFAULT_MODEL
         if name.endswith(".keras"):
-            self.model = _load_keras(Path(name), input_, text)
-            self.inputs: Any = _read_arrays(input_)
             self.targets = _number_or_array(target)
+            path = _checked_keras(Path(name), input_, text)
+            arrays = _read_arrays(input_)
+            self.model = _load_keras(path)
+            self.inputs: Any = _in_order(arrays, self.model)
             return
         if input_ is not None:
             raise click.UsageError(f"--input is for .keras files; {name} reads TEXT.")
@@ -344,7 +354,10 @@ class Session:
 
     def capture(self, how: Callable[..., Any], **options: Any) -> Any:
         """Run the model under observation; the tokens of the observed layer go with the arrays."""
-        captured = how(self.model, self.inputs, layer=self.layer, **options)
+        try:
+            captured = how(self.model, self.inputs, layer=self.layer, **options)
+        except _failures_of_a_run() as error:
+            raise ValueError(f"the model cannot be drawn with this input: {error}") from error
         if self.row >= len(captured.mask):
             raise click.UsageError(f"--row {self.row}: the batch has {len(captured.mask)} rows, numbered from 0.")
         if self.observed is not None:
@@ -393,29 +406,58 @@ def _names_model(word: str) -> bool:
 
     from kerasrnn.zoo import names
 
-    if word == "-":
+    if word in ("", "-"):
         return False
-    near = difflib.get_close_matches(word, names(), n=1, cutoff=0.6)
-    return bool(near) or word.endswith(".keras") or Path(word).exists() or bool(re.fullmatch(r"[a-z]+(_[a-z]+)+", word))
+    if difflib.get_close_matches(word, names(), n=1, cutoff=0.6) or re.fullmatch(r"[a-z]+(_[a-z]+)+", word):
+        return True
+    try:
+        return word.endswith(".keras") or Path(word).exists()
+    except OSError:  # a text longer than any file's name
+        return False
 
 
-def _quiet_tensorflow() -> None:
-    """TensorFlow greets on stderr; nobody who asked for a picture wants to read that."""
+def _import_keras() -> None:
+    """Import Keras without the greetings of TensorFlow: nobody who asked for a picture wants to read those.
+
+    TF_CPP_MIN_LOG_LEVEL does not silence all of them (TensorFlow 2.21), so what goes to the descriptor of stderr
+    meanwhile is set aside, and shown if the import fails.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if "keras" in sys.modules:
+        return
+    import tempfile
+
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as said:
+        stderr, imported = os.dup(2), False
+        os.dup2(said.fileno(), 2)
+        try:
+            import keras
+
+            keras.ops.zeros(1)  # devices are greeted when they are first used
+            imported = True
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            if not imported:
+                said.seek(0)
+                os.write(2, said.read())
 
 
 def _load_task(name: str) -> Any:
     from kerasrnn.zoo import preset
 
     preset.find(name)  # an unknown name needs no TensorFlow to say so
-    _quiet_tensorflow()
+    _import_keras()
     from kerasrnn.zoo import from_preset
 
     return from_preset(name)
 
 
-def _load_keras(path: Path, input_: Path | None, text: str | None) -> Any:
+def _checked_keras(path: Path, input_: Path | None, text: str | None) -> Path:
+    """The path of a .keras file, if there is one and an array for it: known before anything heavy is imported."""
+    import zipfile
+
     if not path.is_file():
         raise ValueError(f"there is no file {path}: give the path of a .keras file, or a name from: kerasrnn zoo list")
     if text is not None:
@@ -424,26 +466,54 @@ def _load_keras(path: Path, input_: Path | None, text: str | None) -> Any:
         )
     if input_ is None:
         raise click.UsageError(f"{path} takes arrays: give a batch with --input batch.npy.")
-    _quiet_tensorflow()
-    import zipfile
-
-    import keras
-
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is not a whole .keras file: save the model again with model.save('{path.name}').")
+    return path
+
+
+def _load_keras(path: Path) -> Any:
+    _import_keras()
+    import keras
+
     try:
         return keras.saving.load_model(path)
-    except (TypeError, KeyError, zipfile.BadZipFile) as error:  # how Keras reports classes it does not know, and damage
+    except Exception as error:  # Keras, h5py and zipfile report damage and unknown classes with errors of every kind
         raise ValueError(f"{path} cannot be loaded: {error}") from error
 
 
 def _read_arrays(path: Path | None) -> Any:
+    """An array, or the arrays of an .npz by name."""
+    import zipfile
+
     import numpy as np
 
     if path is None:
         return None
-    loaded = np.load(path, allow_pickle=False)
-    return [loaded[name] for name in loaded.files] if path.suffix == ".npz" else loaded
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        arrays = dict(loaded) if isinstance(loaded, np.lib.npyio.NpzFile) else {"": loaded}
+    except (ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} holds no arrays that can be read: write it with numpy.save or numpy.savez."
+        ) from error
+    if not arrays or any(array.dtype.kind not in "biufUS" for array in arrays.values()):
+        raise ValueError(f"{path} must hold arrays of numbers: write it with numpy.save or numpy.savez.")
+    return arrays if "" not in arrays else arrays[""]
+
+
+def _in_order(arrays: Any, model: Any) -> Any:
+    """Arrays as a model takes them: by name where the names are its inputs', else in the order of the file."""
+    if not isinstance(arrays, dict):
+        return arrays
+    inputs = {tensor.name for tensor in getattr(model, "inputs", None) or []}
+    return arrays if arrays.keys() == inputs else list(arrays.values())
+
+
+def _failures_of_a_run() -> tuple[type[Exception], ...]:
+    """How a model reports that an input or a layer does not suit it, beside ValueError."""
+    import tensorflow as tf
+
+    return RuntimeError, tf.errors.OpError
 
 
 def _number_or_array(target: str | None) -> Any:
@@ -452,9 +522,12 @@ def _number_or_array(target: str | None) -> Any:
     if target.endswith(".npy"):
         return _read_arrays(Path(target))
     try:
-        return float(target)
+        number = float(target)
     except ValueError:
-        raise click.BadParameter(f"'{target}' is neither a number nor an .npy file.", param_hint="--target") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise click.BadParameter(f"'{target}' is neither a number nor an .npy file.", param_hint="--target")
+    return number
 
 
 def _read_stdin() -> str:

@@ -32,18 +32,20 @@ def export(task: "Seq2SeqTask", path: Path, format: str) -> Path:
 def _save_graph(task: "Seq2SeqTask", folder: Path) -> None:
     import tensorflow as tf
 
+    from kerasrnn.zoo.tasks.seq2seq import END, START
+
     class Graph(tf.Module):
         """Strings to strings. Holds variables and a table, no Keras object, so loading needs TensorFlow alone."""
 
         def __init__(self) -> None:
-            super().__init__(name=task.name)
+            super().__init__(name="text_to_text")
             self.encoder = task.table.graph_encoder()
             self.weights = [variable.value for variable in task.model.variables]
 
         @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="text")])
         def __call__(self, text: Any) -> dict[str, Any]:
             decoded = task.decoder.decode(self.encoder(text))
-            symbols = tf.constant(["" if token.startswith("<") else token for token in task.target_tokens])
+            symbols = tf.constant(["" if token in (START, END) else token for token in task.target_tokens])
             tokens = tf.gather(symbols, decoded.tokens)  # (b, t)
             return {
                 "text": tf.strings.reduce_join(tokens, axis=1),

@@ -31,6 +31,12 @@ def from_preset(name_or_folder: str | Path) -> "Seq2SeqTask":
         raise preset.PresetError(
             f"preset {found.name}: no task {found.card['task']!r} with the builder {found.card['builder']!r}."
         )
+    largest = max((size for array in arrays.values() for size in array.shape), default=0)
+    for argument, value in found.card["arguments"].items():
+        if isinstance(value, int) and value > largest:  # before a model of that size claims memory
+            raise preset.PresetError(
+                f"preset {found.name}: the argument {argument} is {value}, more than any side of its arrays ({largest})."
+            )
     try:
         task = task_class.build(found.card)
     except (KeyError, TypeError, ValueError) as error:

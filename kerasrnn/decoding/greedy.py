@@ -33,7 +33,8 @@ def greedy(step: Step, start: Tensor, states: Any, *, end: int, max_length: int)
             `(b, ...)` tensors, such as the alignment. Scores that are not normalised must be: `ops.log_softmax`.
         start: `(b,)` int32, the first token to feed.
         states: any nest of tensors whose shapes stay the same from step to step.
-        end: the id that ends a sequence. Token 0 is padding and comes after it.
+        end: the id that ends a sequence. Token 0 is padding and comes after it; a step that gives 0 the best score
+            produces it like any other.
         max_length: the most tokens to produce; a sequence that has not ended by then is cut there.
 
     Returns:
@@ -57,14 +58,16 @@ def greedy(step: Step, start: Tensor, states: Any, *, end: int, max_length: int)
         open_ = ops.reshape(ops.logical_not(ended), (-1, 1, *[1] * (rank - 2)))
         return ops.where(ops.logical_and(here, open_), now[:, None], history)
 
-    def body(t: Tensor, token: Tensor, states: Any, ended: Tensor, tokens: Tensor, logs: Tensor, kept: Any) -> Any:
+    def body(t: Tensor, token: Tensor, states: Any, ended: Tensor, lengths: Tensor, *written: Any) -> Any:
+        tokens, logs, kept = written
         scores, states, extras = step(token, states)
         token = ops.cast(ops.argmax(scores, axis=-1), "int32")
         log_prob = ops.max(scores, axis=-1)
         tokens = write(tokens, token, t, ended)
         logs = write(logs, log_prob, t, ended)
         kept = {name: write(kept[name], extras[name], t, ended) for name in kept}
-        return t + 1, token, states, ops.logical_or(ended, token == end), tokens, logs, kept
+        lengths = ops.where(ended, lengths, t + 1)
+        return t + 1, token, states, ops.logical_or(ended, token == end), lengths, tokens, logs, kept
 
     def running(t: Tensor, token: Tensor, states: Any, ended: Tensor, *_: Any) -> Tensor:
         return ops.logical_and(t < max_length, ops.logical_not(ops.all(ended)))
@@ -74,10 +77,10 @@ def greedy(step: Step, start: Tensor, states: Any, *, end: int, max_length: int)
         start,
         states,
         ops.zeros_like(start, dtype="bool"),
+        ops.zeros_like(start),
         blank(start),
         blank(scores[:, 0]),
         tree.map_structure(blank, extras),
     )
-    *_, tokens, log_probs, kept = ops.while_loop(running, body, first, maximum_iterations=max_length)
-    lengths = ops.sum(ops.cast(tokens != 0, "int32"), axis=1)
+    *_, lengths, tokens, log_probs, kept = ops.while_loop(running, body, first, maximum_iterations=max_length)
     return Decoded(tokens, lengths, log_probs, kept)

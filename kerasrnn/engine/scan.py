@@ -49,8 +49,8 @@ def scan(
 
     def masked_step(x_t: Tensor, keep: Tensor | None, before: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         after, traces = step(x_t, list(before))
-        wanted = [ops.cast(traces[name], before[0].dtype) for name in widths]
-        after = [ops.cast(new, old.dtype) for new, old in zip(after, before, strict=True)]
+        wanted = [_as(traces[name], before[0]) for name in widths]
+        after = [_as(new, old) for new, old in zip(after, before, strict=True)]
         if keep is not None:
             after = [ops.where(keep, new, old) for new, old in zip(after, before, strict=True)]
             wanted = [
@@ -62,6 +62,10 @@ def scan(
     loop = _loop(unroll)
     final, traces = loop(masked_step, inputs, mask, list(states), list(widths.values()), go_backwards)
     return Scanned(final, dict(zip(widths, traces, strict=True)))
+
+
+def _as(tensor: Tensor, like: Tensor) -> Tensor:
+    return tensor if tensor.dtype == like.dtype else ops.cast(tensor, like.dtype)
 
 
 def _loop(unroll: bool) -> Callable[..., tuple[list[Tensor], list[Tensor]]]:

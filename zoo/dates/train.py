@@ -73,7 +73,10 @@ def main(out: Path, steps: int, batch_size: int, learning_rate: float, units: in
         )
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    task.card["training"] = {"command": f"python -m kerasrnn.zoo.dates.train --out {out.name}", "options": options}
+    usual = {parameter.name: parameter.default for parameter in main.params}
+    changed = [f" --{name.replace('_', '-')} {value}" for name, value in options.items() if value != usual[name]]
+    command = f"python -m kerasrnn.zoo.dates.train --out {out.name}{''.join(changed)}"
+    task.card["training"] = {"command": command, "options": options}
     task.save(out / task.name)
     click.echo(str(out / task.name))
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasrnn.decoding import Decoded, greedy
@@ -26,6 +27,7 @@ class EncoderDecoder:
         self._encoder = keras.Model(model.inputs[0], [layer("memory_dropout").output, *bridges])
         self._embedding, self._decoder = layer("target_embedding"), layer("decoder")
         self._readout, self._probabilities = layer("readout"), layer("probabilities")
+        self._never = np.isin(np.arange(self._probabilities.units), [0, start])  # padding and start are never produced
 
     def decode(self, source: Tensor) -> Decoded:
         """`(b, s)` ids to `Decoded`, whose `extras["alignment"]` is `(b, n, s)`."""
@@ -34,7 +36,8 @@ class EncoderDecoder:
 
         def step(token: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
             output, states, alignment = self._decoder.step(self._embedding(token), states, prepared)
-            return ops.log(self._probabilities(self._readout(output))), states, {"alignment": alignment}
+            log_probs = ops.log(self._probabilities(self._readout(output)))
+            return ops.where(self._never, -np.inf, log_probs), states, {"alignment": alignment}
 
         start = ops.full((ops.shape(source)[0],), self.start, dtype="int32")
         return greedy(step, start, states, end=self.end, max_length=self.max_length)

@@ -13,6 +13,7 @@ from kerasrnn.zoo.tasks.encoder_decoder import EncoderDecoder
 from kerasrnn.zoo.text import CharacterTable
 
 START, END = "<start>", "<end>"
+LONGEST = 10_000  # characters: what a card may promise, since decoding sets aside memory for it
 EAGER_BATCH = 16  # up to so many texts at once, tracing a graph takes longer than it saves
 
 
@@ -67,7 +68,7 @@ class Seq2SeqTask:
     """
 
     def __init__(self, model: keras.Model, card: dict[str, Any]) -> None:
-        vocabulary = card["vocabulary"]
+        vocabulary = _checked(card["vocabulary"])
         self.model = model
         self.card = card
         self.table = CharacterTable(list(vocabulary["source"]))
@@ -108,9 +109,9 @@ class Seq2SeqTask:
 
     def predictions(self, texts: Sequence[str]) -> list[Prediction]:
         """As `predict`, with confidence, tokens and alignment."""
-        if not len(texts):
-            return []
         source = self.encode(texts)
+        if not len(source):
+            return []
         decoded = self.decode(source)
         tokens, lengths, log_probs = (keras.ops.convert_to_numpy(part) for part in decoded[:3])
         alignment = keras.ops.convert_to_numpy(decoded.extras["alignment"])
@@ -166,7 +167,8 @@ class Seq2SeqTask:
 
     def save(self, folder: str | Path) -> None:
         """Write a preset folder, card and float16 weights; `zoo.from_preset(folder)` loads it."""
-        arrays = {v.path: keras.ops.convert_to_numpy(v).astype(np.float16) for v in self.model.weights}
+        with np.errstate(over="ignore"):  # `write` refuses what float16 cannot hold
+            arrays = {v.path: keras.ops.convert_to_numpy(v).astype(np.float16) for v in self.model.weights}
         preset.write(Path(folder), self.card, arrays)
 
     def export(self, path: str | Path, format: str = "saved_model") -> Path:
@@ -197,3 +199,23 @@ class Seq2SeqTask:
 
             self._compiled = tf.function(self.decoder.decode, input_signature=[tf.TensorSpec((None, None), tf.int32)])
         return self._compiled(source)
+
+
+def _checked(vocabulary: dict[str, Any]) -> dict[str, Any]:
+    """A card's vocabulary, whose fields its checksum does not vouch for.
+
+    Raises:
+        ValueError: a field that is missing or not what it must be.
+    """
+    target = vocabulary.get("target")
+    if not isinstance(target, list) or not all(isinstance(token, str) and token for token in target):
+        raise ValueError(f"vocabulary: 'target' must be a list of strings; found {target!r:.60}")
+    if len(set(target)) != len(target) or not {START, END} <= set(target):
+        raise ValueError(f"vocabulary: 'target' must hold {START} and {END} and no token twice; found {target!r:.60}")
+    if not isinstance(vocabulary.get("source"), str):
+        raise ValueError(f"vocabulary: 'source' must be a string; found {vocabulary.get('source')!r:.60}")
+    for field in ("longest_source", "longest_target"):
+        value = vocabulary.get(field)
+        if type(value) is not int or not 1 <= value <= LONGEST:
+            raise ValueError(f"vocabulary: {field!r} must be a whole number from 1 to {LONGEST}; found {value!r:.60}")
+    return vocabulary
