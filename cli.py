@@ -6,6 +6,7 @@ Matplotlib.
 
 import dataclasses
 import functools
+import io
 import json
 import math
 import os
@@ -223,7 +224,7 @@ def zoo_list(as_json: bool) -> None:
     cards = [card(name) for name in names()]
     if as_json:
         keys = ("name", "title", "weights", "metrics")
-        click.echo(json.dumps([{key: card.get(key) for key in keys} for card in cards], ensure_ascii=False))
+        _echo_json([{key: card.get(key) for key in keys} for card in cards])
         return
     from rich.box import SIMPLE
     from rich.table import Table
@@ -252,7 +253,7 @@ def zoo_info(name: str, as_json: bool) -> None:
 
     found = card(name)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+        _echo_json(found, indent=1)
         return
     from kerasrnn.zoo.cards import tables
 
@@ -282,7 +283,7 @@ def predict(words: tuple[str, ...], as_json: bool) -> None:
     for text, prediction in zip(texts, task.predictions(texts), strict=True):
         if as_json:
             found = {"text": text, "prediction": prediction.text, "confidence": round(prediction.confidence, 6)}
-            click.echo(json.dumps(found, ensure_ascii=False))
+            _echo_json(found)
         else:
             click.echo(prediction.text)
 
@@ -305,7 +306,7 @@ def predict(words: tuple[str, ...], as_json: bool) -> None:
 @reports_errors
 def export(model: str, output: Path, format_: str) -> None:
     """Write a trained model for use elsewhere."""
-    click.echo(str(_load_task(model).export(output, format_)))
+    click.echo(os.fsencode(_load_task(model).export(output, format_)))
 
 
 class Session:
@@ -342,6 +343,8 @@ class Session:
             arrays = _read_arrays(input_)
             self.model = _load_keras(path)
             self.inputs: Any = _in_order(arrays, self.model)
+            if isinstance(self.targets, float):
+                self.targets = _repeated(self.targets, self.inputs)
             return
         if input_ is not None:
             raise click.UsageError(f"--input is for .keras files; {name} reads TEXT.")
@@ -391,9 +394,9 @@ class Session:
             if self.observed is not None:
                 prediction = self.observed.predictions[0]
                 summary |= {"prediction": prediction.text, "confidence": prediction.confidence}
-            click.echo(json.dumps(summary, ensure_ascii=False))
+            _echo_json(summary)
         else:
-            click.echo(str(self.output))
+            click.echo(os.fsencode(self.output))
 
     def say(self, remark: str) -> None:
         if not self._quiet:
@@ -423,7 +426,7 @@ def _import_keras() -> None:
     meanwhile is set aside, and shown if the import fails.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if "keras" in sys.modules:
+    if "keras" in sys.modules or sys.stderr is None:
         return
     import tempfile
 
@@ -473,29 +476,33 @@ def _checked_keras(path: Path, input_: Path | None, text: str | None) -> Path:
 
 def _load_keras(path: Path) -> Any:
     _import_keras()
+    import warnings
+
     import keras
 
     try:
-        return keras.saving.load_model(path)
-    except Exception as error:  # Keras, h5py and zipfile report damage and unknown classes with errors of every kind
-        raise ValueError(f"{path} cannot be loaded: {error}") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as of an optimizer's variables, which nothing here uses
+            return keras.saving.load_model(path)
+    except _damage() as error:
+        reason = " ".join(str(error).split())  # Keras adds whole configurations
+        unknown = re.search("Could not locate (class|function) '[^']*'", reason)
+        raise ValueError(f"{path} cannot be loaded: {unknown[0] if unknown else reason[:300]}") from error
 
 
 def _read_arrays(path: Path | None) -> Any:
     """An array, or the arrays of an .npz by name."""
-    import zipfile
-
     import numpy as np
 
     if path is None:
         return None
     try:
-        loaded = np.load(path, allow_pickle=False)
+        loaded = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)  # NumPy leaves a damaged file open
         arrays = dict(loaded) if isinstance(loaded, np.lib.npyio.NpzFile) else {"": loaded}
-    except (ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path} holds no arrays that can be read: write it with numpy.save or numpy.savez."
-        ) from error
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror or error}. Give an .npy or .npz file.") from error
+    except _damage() as error:
+        raise ValueError(f"{path} holds no arrays: write it with numpy.save or numpy.savez.") from error
     if not arrays or any(array.dtype.kind not in "biufUS" for array in arrays.values()):
         raise ValueError(f"{path} must hold arrays of numbers: write it with numpy.save or numpy.savez.")
     return arrays if "" not in arrays else arrays[""]
@@ -507,6 +514,22 @@ def _in_order(arrays: Any, model: Any) -> Any:
         return arrays
     inputs = {tensor.name for tensor in getattr(model, "inputs", None) or []}
     return arrays if arrays.keys() == inputs else list(arrays.values())
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """How Keras, h5py, NumPy, zipfile and json report a file that is damaged, or classes they do not know."""
+    import zipfile
+
+    own = ValueError, TypeError, LookupError, AttributeError, RuntimeError, ImportError, EOFError, OSError
+    return *own, zipfile.BadZipFile
+
+
+def _repeated(target: float, inputs: Any) -> Any:
+    """One number as the target of every row of the batch."""
+    import numpy as np
+
+    arrays = list(inputs.values()) if isinstance(inputs, dict) else inputs
+    return np.full(len(arrays[0] if isinstance(arrays, list) else arrays), target)
 
 
 def _failures_of_a_run() -> tuple[type[Exception], ...]:
@@ -531,11 +554,18 @@ def _number_or_array(target: str | None) -> Any:
 
 
 def _read_stdin() -> str:
-    data = click.get_binary_stream("stdin").read()
+    if sys.stdin is None:
+        raise ValueError("there is no standard input to read: give the text itself in place of -.")
+    data = sys.stdin.buffer.read()
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"standard input is not UTF-8 text (byte {error.start}): convert it first.") from error
+
+
+def _echo_json(value: Any, indent: int | None = None) -> None:
+    """JSON is UTF-8 whatever the terminal's encoding; half a surrogate pair, as in odd file names, stays an escape."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "backslashreplace"))
 
 
 def _console() -> Any:

@@ -17,15 +17,22 @@ from typing import Any
 
 def register_with_keras() -> None:
     """Import `kerasrnn.layers` now if Keras is imported, else right after it will be."""
-    keras = sys.modules.get("keras")
-    if keras is not None and not getattr(keras.__spec__, "_initializing", False):
+    if _keras_has_executed():
         importlib.import_module("kerasrnn.layers")
     elif not any(isinstance(finder, _KerasFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _KerasFinder())
 
 
+def _keras_has_executed() -> bool:
+    keras = sys.modules.get("keras")
+    return keras is not None and not getattr(keras.__spec__, "_initializing", False)
+
+
 class _KerasFinder(importlib.abc.MetaPathFinder):
-    """Finds only `keras`, as the finders behind it would, with a loader that registers our layers afterwards."""
+    """Finds only `keras`, as the finders behind it would, with a loader that registers our layers afterwards.
+
+    Where Keras itself is importing us, that is too late: then the first import after Keras has executed registers them.
+    """
 
     def __init__(self) -> None:
         self._searching = False
@@ -33,7 +40,12 @@ class _KerasFinder(importlib.abc.MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != "keras" or self._searching:
+        if self._searching:
+            return None
+        if fullname != "keras":
+            if _keras_has_executed() and self in sys.meta_path:
+                sys.meta_path.remove(self)
+                importlib.import_module("kerasrnn.layers")
             return None
         self._searching = True
         try:

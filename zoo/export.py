@@ -18,8 +18,12 @@ def export(task: "Seq2SeqTask", path: Path, format: str) -> Path:
         raise ValueError(f"the path of a Keras model must end in .keras; received '{path}'.")
     if path.exists():
         raise FileExistsError(f"'{path}' exists: choose another path or remove it first.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as temporary:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name[:32]}.")
+    except OSError as error:
+        raise OSError(f"cannot write '{path}': '{path.parent}' is no folder to write in ({error.strerror}).") from error
+    with beside as temporary:
         written = Path(temporary) / path.name
         if format == "keras":
             task.model.save(written)

@@ -35,7 +35,7 @@ def from_preset(name_or_folder: str | Path) -> "Seq2SeqTask":
     for argument, value in found.card["arguments"].items():
         if isinstance(value, int) and value > largest:  # before a model of that size claims memory
             raise preset.PresetError(
-                f"preset {found.name}: the argument {argument} is {value}, more than any side of its arrays ({largest})."
+                f"preset {found.name}: the argument {argument} is {value}, and no array has a side over {largest}."
             )
     try:
         task = task_class.build(found.card)

@@ -115,7 +115,7 @@ def write(folder: Path, card: dict[str, Any], arrays: dict[str, np.ndarray]) -> 
         if not np.isfinite(array).all():
             raise PresetError(f"array {name} holds values that are not finite as {array.dtype}: nothing was written.")
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    np.savez(buffer, **dict[str, Any](arrays))
     data = buffer.getvalue()
     card = card | {
         "vocabulary_sha256": _vocabulary_digest(card["vocabulary"]),
@@ -158,7 +158,7 @@ def _read_card(path: Path) -> dict[str, Any]:
 
 def _fault(found: Any, expected: Any, where: str) -> str | None:
     """What is wrong with a part of a card, or None."""
-    kind = type(expected) if isinstance(expected, (dict, list)) else expected
+    kind: Any = type(expected) if isinstance(expected, (dict, list)) else expected
     if type(found) is not kind and not (kind is float and type(found) is int):
         return f"the field {where!r} must be of type {kind.__name__}; found {found!r:.60}"
     if kind is int and found < 0:
@@ -175,7 +175,9 @@ def _fault(found: Any, expected: Any, where: str) -> str | None:
 
 
 def _vocabulary_digest(vocabulary: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(vocabulary, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(
+        json.dumps(vocabulary, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")
+    ).hexdigest()
 
 
 def _read_arrays(path: Path, data: bytes, shapes: dict[str, list[int]]) -> dict[str, np.ndarray]:

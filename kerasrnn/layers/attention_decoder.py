@@ -186,7 +186,8 @@ class AttentionDecoder(keras.layers.RNN):
         if mask is not None:
             mask = ops.cast(mask, "bool")
             sequences = ops.where(mask[..., None], sequences, ops.zeros_like(sequences))
-        probe = self.traced_step(ops.zeros_like(sequences[:, 0]), states, prepared)  # which traces, how wide
+        x_t = ops.zeros((ops.shape(sequences)[0], sequences.shape[-1]), dtype=self.compute_dtype)
+        probe = self.traced_step(x_t, states, prepared)  # which traces, how wide
         held = {name: i for i, state in enumerate(probe[1]) for name, trace in probe[2].items() if trace is state}
 
         def step(x_t: Tensor, before: list[Tensor]) -> tuple[list[Tensor], dict[str, Tensor]]:
@@ -220,7 +221,7 @@ class AttentionDecoder(keras.layers.RNN):
     def compute_output_shape(self, sequences_shape: Any, memory_shape: Any, initial_state_shape: Any = None) -> Any:
         batch, length, width = sequences_shape[0], sequences_shape[1], self._units + memory_shape[-1]
         output = (batch, length, width) if self.return_sequences else (batch, width)
-        extra = [(batch, size) for size in self.state_size] if self.return_state else []
+        extra: list[Any] = [(batch, size) for size in self.state_size] if self.return_state else []
         extra += [(batch, length, memory_shape[1])] if self.return_alignment else []
         return (output, *extra) if extra else output
 

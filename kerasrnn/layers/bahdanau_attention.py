@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from kerasrnn import _compat
 from kerasrnn.layers.registry import register
 
 Tensor = Any
@@ -104,16 +105,18 @@ class BahdanauAttention(keras.layers.Layer):
         if memory_mask is not None:
             memory_mask = ops.cast(memory_mask, "bool")
             memory = ops.where(memory_mask[..., None], memory, ops.zeros_like(memory))
-        keys = ops.matmul(memory, self.memory_kernel)
-        return Memory(memory, keys if self.bias is None else keys + self.bias, memory_mask)
+        with _compat.autocast(self.compute_dtype):  # also when called from outside `__call__`
+            keys = ops.matmul(memory, self.memory_kernel)
+            return Memory(memory, keys if self.bias is None else keys + self.bias, memory_mask)
 
     def align(self, query: Tensor, memory: Memory) -> Tensor:
         """The alignment of queries `(b, d)` or `(b, t, d)` to a prepared memory: `(b, s)` or `(b, t, s)`."""
-        projected = ops.matmul(query, self.query_kernel)  # (b, u) or (b, t, u)
         keys, mask = memory.keys, memory.mask
         if len(query.shape) == 3:
             keys, mask = keys[:, None], None if mask is None else mask[:, None]
-        scores = ops.matmul(ops.tanh(projected[..., None, :] + keys), self.score_vector)[..., 0]
+        with _compat.autocast(self.compute_dtype):
+            projected = ops.matmul(query, self.query_kernel)  # (b, u) or (b, t, u)
+            scores = ops.matmul(ops.tanh(projected[..., None, :] + keys), self.score_vector)[..., 0]
         return masked_softmax(scores, mask)
 
     def call(

@@ -48,8 +48,15 @@ class Bidirectional(keras.layers.Bidirectional):
     1997.
     """
 
-    def __init__(self, layer: Any, merge_mode: str | None = "concat", **kwargs: Any) -> None:
-        super().__init__(layer, merge_mode=merge_mode, **kwargs)
+    def __init__(
+        self,
+        layer: Any,
+        merge_mode: str | None = "concat",
+        weights: Any = None,
+        backward_layer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(layer, merge_mode=merge_mode, weights=weights, backward_layer=backward_layer, **kwargs)
         self.supports_masking = True
         self.return_gates = getattr(self.forward_layer, "return_gates", False)
         if self.return_gates != getattr(self.backward_layer, "return_gates", False):
@@ -68,7 +75,8 @@ class Bidirectional(keras.layers.Bidirectional):
         if initial_state is not None:
             half = len(initial_state) // 2
             states = [initial_state[:half], initial_state[half:]]
-        outputs, all_states, all_gates = [], [], {}
+        outputs, all_states = [], []
+        all_gates: dict[str, Tensor] = {}
         for name, layer, state in zip(("forward", "backward"), self._layers_by_direction, states, strict=True):
             output, new_states, gates = self._run(layer, sequences, state, mask, training)
             if name == "backward" and self.return_sequences:
@@ -96,7 +104,9 @@ class Bidirectional(keras.layers.Bidirectional):
     def _layers_by_direction(self) -> tuple[Any, Any]:
         return self.forward_layer, self.backward_layer
 
-    def _run(self, layer: Any, sequences: Tensor, state: Any, mask: Any, training: Any) -> tuple[Tensor, list, dict]:
+    def _run(
+        self, layer: Any, sequences: Tensor, state: Any, mask: Any, training: Any
+    ) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
         accepted = inspect.signature(layer.call).parameters
         options = {k: v for k, v in {"mask": mask, "training": training}.items() if k in accepted}
         result = layer(sequences, initial_state=state, **options)

@@ -43,14 +43,16 @@ class GatedCell:
     def project(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Input projection `x·W + b`, with input dropout: `(b, d) -> (b, g*u)` or `(b, t, d) -> (b, t, g*u)`."""
         bias = self.project_bias()
-        masks = _active(self._dropout_mask, self.dropout, training)  # type: ignore[attr-defined]
+        active = training and 0.0 < self.dropout < 1.0  # type: ignore[attr-defined]
+        masks = self._dropout_mask if active else None  # type: ignore[attr-defined]
         projected = _product(inputs, self.kernel, masks)  # type: ignore[attr-defined]
         return projected if bias is None else projected + bias
 
     def products(self, training: bool = False) -> Product:
         """The function `mm` that `update` takes: `mm(k, a) = a·U_k + bias_k`, with recurrent dropout on `a`."""
         pairs = self.recurrent_products()
-        masks = _active(self._recurrent_dropout_mask, self.recurrent_dropout, training)  # type: ignore[attr-defined]
+        active = training and 0.0 < self.recurrent_dropout < 1.0  # type: ignore[attr-defined]
+        masks = self._recurrent_dropout_mask if active else None  # type: ignore[attr-defined]
         units = pairs[0][0].shape[0]
         starts = [0]
         for kernel, _ in pairs:
@@ -72,10 +74,6 @@ class GatedCell:
         self.get_recurrent_dropout_mask(before[0])  # type: ignore[attr-defined]
         after, _ = self.update(self.project(inputs, training), before, self.products(training))
         return after[0], after if nested else after[0]
-
-
-def _active(masks: Any, rate: float, training: bool) -> Any:
-    return masks if training and 0.0 < rate < 1.0 else None
 
 
 def _product(a: Tensor, kernel: Tensor, masks: Any) -> Tensor:

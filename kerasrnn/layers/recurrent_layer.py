@@ -42,9 +42,9 @@ class RecurrentLayer(keras.layers.RNN):
         ValueError: a mask or a state of the wrong shape, a rate outside [0, 1].
     """
 
-    cell_class: ClassVar[type]
+    cell_class: ClassVar[Any]  # a class
     cell_name: ClassVar[str]  # as in Keras, for it is part of the weights' paths
-    keras_layer: ClassVar[type]
+    keras_layer: ClassVar[Any]  # a class
 
     def __init__(self, units: int, *args: Any, return_gates: bool = False, **kwargs: Any) -> None:
         bound = inspect.signature(self.keras_layer.__init__).bind(self, units, *args, **kwargs)
@@ -72,7 +72,26 @@ class RecurrentLayer(keras.layers.RNN):
             self.supports_jit = False
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        if self.unroll and sequences_shape[1] is None:
+            raise ValueError(
+                f"`unroll=True` needs a static number of time steps; received shape {tuple(sequences_shape)}. Give "
+                "it in `keras.Input(shape=(t, d))`, or pass `unroll=False`."
+            )
         super().build(sequences_shape)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        regularizer: Any = self.activity_regularizer  # type: ignore[has-type]
+        if regularizer is None or not self.return_gates:
+            return super().__call__(*args, **kwargs)
+        self.activity_regularizer = None  # Keras would count the gates too
+        try:
+            result = super().__call__(*args, **kwargs)
+        finally:
+            self.activity_regularizer = regularizer
+        for output in filter(ops.is_tensor, result[:-1]):
+            loss = regularizer(output)
+            self.add_loss(ops.divide_no_nan(loss, ops.cast(ops.shape(output)[0], loss.dtype)))
+        return result
 
     def call(
         self,
@@ -84,7 +103,7 @@ class RecurrentLayer(keras.layers.RNN):
     ) -> Any:
         mask = self._valid_mask(sequences, sequences_mask if mask is None else mask)
         states = self._valid_states(sequences, initial_state)
-        self._prepare_dropout(sequences, states)
+        self._prepare_dropout(sequences, states)  # when not training too, as Keras does: equal seeds draw equal masks
         last, outputs, states = self.inner_loop(sequences=sequences, initial_state=states, mask=mask, training=training)
         self._maybe_reset_dropout_masks(self.cell)
         gates = states.pop() if self.return_gates else None
@@ -129,10 +148,7 @@ class RecurrentLayer(keras.layers.RNN):
             sequences = ops.convert_to_tensor(sequences, dtype=self.compute_dtype)
             mask = self._valid_mask(sequences, mask)
             states = self._valid_states(sequences, initial_state)
-            self._prepare_dropout(sequences, states)
-            gates = self._scan(sequences, states, mask, False, False, True)[3]
-            self._maybe_reset_dropout_masks(self.cell)
-        return gates
+            return self._scan(sequences, states, mask, False, False, True)[3]
 
     def step(self, x_t: Tensor, states: Any = None) -> Any:
         """One time step at a constant cost, with the numbers of the whole sequence and without dropout.
@@ -150,9 +166,7 @@ class RecurrentLayer(keras.layers.RNN):
             if states is None:
                 states = self.get_initial_state(ops.shape(x_t)[0])
             states = [ops.convert_to_tensor(state, dtype=self.compute_dtype) for state in states]
-            self._prepare_dropout(x_t[:, None], states)
             after, gates = self.cell.update(self.cell.project(x_t), states, self.cell.products())
-            self._maybe_reset_dropout_masks(self.cell)
         if self.return_gates:
             return after[0], after, gates | dict(zip(self.cell.state_names, after, strict=True))
         return after[0], after
@@ -212,7 +226,8 @@ class RecurrentLayer(keras.layers.RNN):
         if mask is None:
             return None
         mask = ops.cast(mask, "bool")
-        if len(mask.shape) != 2:
+        sizes = zip(mask.shape, sequences.shape, strict=False)
+        if len(mask.shape) != 2 or any(m != n for m, n in sizes if m is not None and n is not None):
             raise ValueError(
                 f"`mask` must be `(batch, time)`, one bool a step; received shape {tuple(mask.shape)} for sequences of "
                 f"shape {tuple(sequences.shape)}."

@@ -62,7 +62,8 @@ def _equations(cell: Any) -> Any:
 
 
 def _stacked(cells: Any, inputs: Tensor, states: list[Any]) -> tuple[Tensor, list[Any], dict[str, Tensor]]:
-    after, traces = [], {}
+    after: list[Any] = []
+    traces: dict[str, Tensor] = {}
     for number, (cell, before) in enumerate(zip(cells.cells, states, strict=True)):
         inputs, new, gates = traced_step(cell, inputs, before)
         after.append(new if isinstance(before, (list, tuple)) else new[0])

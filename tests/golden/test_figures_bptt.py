@@ -69,7 +69,7 @@ def test_zeros_and_masked_steps_have_no_point() -> None:
 def test_the_horizon_is_stated_in_words() -> None:
     norm = decay(5, 0.1)
     for mark, text in (
-        ({"steps": 4, "from": 0, "to": 4}, "horizon 4 steps (all of them)"),
+        ({"steps": 4, "from": 0, "to": 4}, "horizon 4 steps, the whole sequence"),
         ({"steps": 1, "from": 3, "to": 4}, "horizon 1 step"),
         ({"steps": 0, "from": 4, "to": 4}, "horizon 0 steps"),
     ):

@@ -86,6 +86,20 @@ def test_keras_multi_head_attention(rng: np.random.Generator, masked: bool) -> N
     np.testing.assert_array_equal(model([q, v]), before)
 
 
+def test_masked_queries_of_multi_head_attention_are_what_they_were(rng: np.random.Generator) -> None:
+    """Asked for its scores, Keras' layer takes another path, which gives other numbers there, and drops the masks."""
+    layer, sibling = kl.MultiHeadAttention(num_heads=2, key_dim=4, name="look"), kl.Attention(name="sibling")
+
+    def attend(q: Any, v: Any) -> Any:
+        return keras.ops.sum(layer(q, v), axis=1) + keras.ops.sum(sibling([q, v]), axis=1)
+
+    model, _ = two_sequences(attend, True)
+    randomised(model, rng)
+    q, v = values(rng, True)
+    for name in ("look", "sibling"):
+        assert capture_attention(model, [q, v], layer=name).arrays[f"{name}/alignment"].shape[-2:] == (T, S)
+
+
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 def test_bahdanau_attention(rng: np.random.Generator, masked: bool) -> None:
     layer = ours.BahdanauAttention(6, name="look")

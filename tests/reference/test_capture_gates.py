@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import numpy_cells
 import pytest
+import tensorflow as tf
 from capture_cases import float64, oracle, randomised, run  # noqa: F401
 from keras import layers as kl
 from numpy_cells import Array
@@ -139,6 +140,29 @@ def test_subclassed_models(rng: np.random.Generator) -> None:
     randomised(model, rng)
     close(capture_gates(model, x), "low/", run(model.blocks[0], x).gates)
     close(capture_gates(model, x, layer="high"), "high/", run(model.blocks[1], run(model.blocks[0], x).sequence).gates)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Compiled(keras.Model):
+    """A model whose call is a function of TensorFlow's own, and knows no `training`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = ours.GRU(U, name="r")
+
+    @tf.function
+    def call(self, x: Any) -> Any:
+        return self.rnn(x)
+
+
+def test_models_inside_a_compiled_function(rng: np.random.Generator) -> None:
+    model = Compiled()
+    model.rnn.build((None, T, D))  # Keras freezes the weights of what is built while a function is traced
+    randomised(model, rng)
+    x = sequences(rng)
+    model(x)
+    close(capture_gates(model, x), "r/", run(model.rnn, x).gates)
+    assert not tf.config.functions_run_eagerly()
 
 
 def test_time_distributed_layers_run_once_a_step(rng: np.random.Generator) -> None:
@@ -278,6 +302,25 @@ def test_a_layer_that_its_cell_does_not_repeat_is_refused(rng: np.random.Generat
     model = randomised(keras.Sequential([keras.Input((T, D)), Leaky(U, name="leaky")]), rng)
     with pytest.raises(RuntimeError, match="layer 'leaky': its own loop and its cell run step by step differ"):
         capture_gates(model, sequences(rng))
+
+
+@keras.saving.register_keras_serializable("tests")
+class Scribbling(kl.GRU):
+    """A layer with numbers of its own on masked steps, where no layer promises any."""
+
+    def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
+        last, outputs, states = super().inner_loop(sequences, initial_state, mask, training)
+        valid = keras.ops.flip(mask, axis=1) if self.go_backwards else mask
+        return last, keras.ops.where(valid[..., None], outputs, 7.0), states
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_only_valid_steps_are_compared(rng: np.random.Generator, backwards: bool) -> None:
+    inputs, given = keras.Input((T, D)), keras.Input((T,), dtype="bool")
+    layer = Scribbling(U, name="r", return_sequences=True, go_backwards=backwards)
+    model = randomised(keras.Model([inputs, given], layer(inputs, mask=given)), rng)
+    x = sequences(rng, MASKED)
+    close(capture_gates(model, [x, MASKED]), "r/", run(layer, x, MASKED).gates)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float32"])

@@ -250,6 +250,18 @@ def test_a_row_of_a_batch_is_as_if_alone(rng: np.random.Generator) -> None:
     assert together.facts["horizon"]["forward"][1] == alone.facts["horizon"]["forward"][0]
 
 
+@pytest.mark.parametrize("module", [kl, ours], ids=["keras", "ours"])
+def test_nan_under_a_mask_reaches_no_gradient(rng: np.random.Generator, module: Any) -> None:
+    inputs, given = keras.Input((T, D)), keras.Input((T,), dtype="bool")
+    layer = module.LSTM(U, name="r")
+    model = randomised(keras.Model([inputs, given], kl.Dense(V, activation="softmax")(layer(inputs, mask=given))), rng)
+    x = rng.standard_normal((B, T, D))
+    clean = capture_gradients(model, [np.where(MASKED[..., None], x, 0), MASKED])
+    spoilt = capture_gradients(model, [np.where(MASKED[..., None], x, np.nan), MASKED])
+    np.testing.assert_array_equal(spoilt.arrays["r/bptt"], clean.arrays["r/bptt"])
+    assert np.isfinite(clean.arrays["r/bptt"]).all()
+
+
 def test_gates_that_the_loss_reads_count(rng: np.random.Generator) -> None:
     layer = ours.GRU(U, return_gates=True, name="r")
     inputs = keras.Input((T, D))

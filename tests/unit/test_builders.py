@@ -114,6 +114,19 @@ def test_a_source_step_reaches_every_output(cell: str, rng: np.random.Generator)
 
 
 @KIND
+def test_the_decoder_starts_from_the_last_states_of_both_directions(cell: str, rng: np.random.Generator) -> None:
+    """The forward one's after the last step that is no padding, the backward one's after the first."""
+    model = build(cell)
+    (source, _), _ = batch(rng)
+    encoder, embedded = model.get_layer("encoder"), model.get_layer("source_embedding")(source)
+    traces = [layer.trace(embedded, mask=source != 0) for layer in (encoder.forward_layer, encoder.backward_layer)]
+    for state in CELLS[cell]:
+        both = keras.Model(model.inputs[0], model.get_layer(f"last_{state}").output)(source)
+        expected = np.hstack([np.asarray(traces[0][state])[:, -1], np.asarray(traces[1][state])[:, 0]])
+        np.testing.assert_allclose(both, expected, atol=1e-6)
+
+
+@KIND
 def test_an_output_knows_no_later_token(cell: str, rng: np.random.Generator) -> None:
     model = build(cell)
     inputs, _ = batch(rng)

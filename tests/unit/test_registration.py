@@ -152,6 +152,6 @@ def test_keras_that_is_importing_us_is_waited_for(tmp_path: Path) -> None:
     fake_keras(tmp_path, "import kerasrnn\nready = True")
     python(
         STAND_IN.replace("    import kerasrnn\n", "")
-        + "    import keras\n    import kerasrnn\n    assert imported == [True], imported",
+        + "    import keras\n    import this\n    assert imported == [True], imported",
         str(tmp_path),
     )

@@ -226,7 +226,9 @@ def test_a_text_of_the_greatest_length_is_read_and_one_more_is_not(task: Seq2Seq
 
 
 def test_targets_that_the_task_cannot_write(task: Seq2SeqTask) -> None:
-    with pytest.raises(ValueError, match=r"target '1998/05/03' holds '/'; dates_bahdanau can produce only '0123456789-'"):
+    with pytest.raises(
+        ValueError, match=r"target '1998/05/03' holds '/'; dates_bahdanau can produce only '0123456789-'"
+    ):
         task.observe(["3 mai 1998"], ["1998/05/03"])
 
 

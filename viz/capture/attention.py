@@ -15,7 +15,6 @@ from kerasrnn.viz.capture.observe import (
     largest_difference,
     observing,
     part_loops,
-    replaced,
     to_numpy,
     tolerance,
     watched_loop,
@@ -66,8 +65,7 @@ def capture_attention(
                 replacements.append((site.layer, "inner_loop", _decoder_loop(site, choice, found)))
             else:
                 replacements.append((site.layer, "call", _scored_call(site, choice, found, looping)))
-        with replaced(replacements):
-            outputs = observed.run()
+        outputs = observed.run_watched(replacements)
         observed.compare(outputs, choice.label)
         choice.check_found(bool(found.rows))
         alignment, mask, source_mask = found.joined()

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from kerasrnn.viz.arrays import Capture, rows_of_tokens
-from kerasrnn.viz.capture.observe import observing, part_loops, replaced, to_numpy, watched_loop
+from kerasrnn.viz.capture.observe import observing, part_loops, to_numpy, watched_loop
 from kerasrnn.viz.capture.replay import Replayed
 from kerasrnn.viz.capture.sites import Site, pick, recurrent_sites
 
@@ -47,8 +47,7 @@ def capture_gates(
                 wants=lambda: choice.take(site, prefix),
             )
 
-        with replaced(part_loops(sites, watch)):
-            outputs = observed.run()
+        outputs = observed.run_watched(part_loops(sites, watch))
         observed.compare(outputs, choice.label)
         choice.check_found(bool(found))
         arrays = {

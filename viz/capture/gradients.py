@@ -9,7 +9,7 @@ from keras import ops
 from kerasrnn.viz.arrays import Capture, rows_of_tokens
 from kerasrnn.viz.capture.gates import Choice
 from kerasrnn.viz.capture.loss import Loss, has_steps, loss_of, primary_output
-from kerasrnn.viz.capture.observe import observing, part_loops, replaced, to_numpy, watched_loop
+from kerasrnn.viz.capture.observe import observing, part_loops, to_numpy, watched_loop
 from kerasrnn.viz.capture.sites import Site, pick, recurrent_sites
 
 Tensor = Any
@@ -75,8 +75,8 @@ def capture_gradients(
             wants = lambda: choice.take(site, prefix)  # noqa: E731
             return watched_loop(part, seen, wants=wants, nudge=pushed.nudge, unrecorded=tape.stop_recording)
 
-        with tape, replaced(part_loops(sites, watch)):
-            outputs = observed.run()
+        with tape:
+            outputs = observed.run_watched(part_loops(sites, watch))
             if found:
                 mask = next(iter(found.values())).mask
                 loss = loss_of(model, outputs, at, target, mask)

@@ -160,7 +160,7 @@ def _headers(
             whole = mark["steps"] == kept.sum() - 1
             length = f"horizon {mark['steps']} step{'' if mark['steps'] == 1 else 's'}"
             text = f"{text}: {length}" if text else length
-            text += " (all of them)" if whole else ""
+            text += ", the whole sequence" if whole else ""
             begin, end = sorted((mark["from"], mark["to"]))
             arrow = {"arrowstyle": "<|-|>,head_width=0.18,head_length=0.35", "color": colours[name], "lw": 1.2}
             line: dict[str, Any] = {"xycoords": axes.get_xaxis_transform(), "textcoords": axes.get_xaxis_transform()}
@@ -174,10 +174,14 @@ def _headers(
             left, right = (begin + 0.5) * pitch, (end + 0.5) * pitch
             if mark is None:
                 x = taken / 2
-            elif right - left > taken + 0.5:
+            elif right - left > taken + 0.3:
                 x = (left + right) / 2
-            else:
-                x = left - 0.08 - taken / 2 if left > taken + 0.1 else right + 0.08 + taken / 2
+            elif left > taken + 0.1:
+                x = left - 0.08 - taken / 2
+            elif right + taken + 0.1 < wide:
+                x = right + 0.08 + taken / 2
+            else:  # over the line
+                x = min(max((left + right) / 2, taken / 2), wide - taken / 2)
             box = {"facecolor": "white", "edgecolor": "none", "pad": 2.0}
             place: dict[str, Any] = {"ha": "center", "va": "center", "transform": axes.transAxes}
             axes.text(x / wide, y, text, **place, **font, parse_math=False, bbox=box)

@@ -24,7 +24,7 @@ _CAPTIONS = {
     "cell": "cell state",
     "hidden": "hidden state",
 }
-_WIDEST, _HIGHEST = 11.0, 6.0  # inches, for all panels together
+_WIDEST, _HIGHEST = 11.4, 6.6  # inches, for all panels together
 
 
 @styled
@@ -64,7 +64,7 @@ def gates_heatmap(
     columns = _columns(list(values))
     across, down = len(columns), max(map(len, columns))
 
-    gap_x, gap_y = 0.95, 0.36
+    gap_x, gap_y = 1.12, 0.36
     wide = min(max((_WIDEST - (across - 1) * gap_x) / across, 2.2), max(0.42 * steps, 3.4))
     high = min(max(_HIGHEST / down - 0.1, 0.85), 2.6)
     bottom = Labels(tokens, steps, wide / steps, "bottom")

@@ -46,8 +46,8 @@ def card(units: int, dropout: float, locales: Sequence[str]) -> dict[str, Any]:
         "example": "dimanche 3 mai 1998",
         "data": (
             f"dates from 1000 to 2999 written in {len(locales)} locales (CLDR as in Babel {babel.__version__}, and "
-            "common variants), by kerasrnn.zoo.dates; all forms have one meaning: four-digit years, and no all-number form "
-            "but with the year first"
+            "common variants), by kerasrnn.zoo.dates; all forms have one meaning: four-digit years, and no all-number "
+            "form but with the year first"
         ),
         "licence": "CLDR: Unicode License v3; these weights: Apache-2.0",
         "split": (
@@ -56,9 +56,9 @@ def card(units: int, dropout: float, locales: Sequence[str]) -> dict[str, Any]:
         ),
         "notes": (
             "The spellings of Cantonese (yue) are close to those of Chinese in the training data, and the months of "
-            "Urdu (ur) to those of Dari: the easiest of the languages held out. Greek, Hebrew, Japanese and Korean have no "
-            "language held out in their script. Letters that training never had count as unknown in these figures; "
-            "predict refuses them."
+            "Urdu (ur) to those of Dari: the easiest of the languages held out. Greek, Hebrew, Japanese and Korean "
+            "have no language held out in their script. Letters that training never had count as unknown in these "
+            "figures; predict refuses them."
         ),
     }
 

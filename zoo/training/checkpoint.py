@@ -15,7 +15,9 @@ NAME = "checkpoint.npz"
 
 def save(folder: Path, model: keras.Model, step: int, options: dict[str, Any]) -> None:
     """Write the run's state; an older checkpoint survives until the new one is complete."""
-    arrays = {f"variable_{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(_variables(model))}
+    arrays: dict[str, Any] = {
+        f"variable_{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(_variables(model))
+    }
     buffer = io.BytesIO()
     np.savez(buffer, step=step, options=json.dumps(options, sort_keys=True), **arrays)
     write_atomically(folder / NAME, buffer.getvalue())
