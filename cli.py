@@ -6,12 +6,9 @@ Matplotlib.
 
 import dataclasses
 import functools
-import io
-import json
 import math
 import os
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,46 +16,11 @@ from typing import Any
 import click
 
 from kerasrnn import __version__
+from kerasrnn._terminal import Examples, console, echo_json, import_keras, read_stdin, reports_errors, suffixed
 
 DEFAULT_MODEL = "dates_bahdanau"
 FIGURES = (".png", ".svg", ".pdf")
 DATA = (".npz", ".json")
-
-
-class Examples(click.Command):
-    """A command whose help ends with examples, kept line by line."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        if self.epilog:
-            with formatter.section("Examples"):
-                for line in self.epilog.strip().splitlines():
-                    formatter.write(f"{' ' * formatter.current_indent}{line.strip()}\n")
-
-
-def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Errors that a user can mend become one line and exit code 1; anything else is a bug and shows itself."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except BrokenPipeError:  # whoever read the output has seen enough; Click ends quietly
-            raise
-        except (ValueError, OSError) as error:
-            raise click.ClickException(" ".join(str(error).split())) from error
-
-    return wrapped
-
-
-def suffixed(*suffixes: str) -> Callable[..., Path | None]:
-    """An option callback: only these suffixes."""
-
-    def check(_: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
-        if value is not None and value.suffix.lower() not in suffixes:
-            raise click.BadParameter(f"'{value}' must end in {', '.join(suffixes[:-1])} or {suffixes[-1]}.")
-        return value
-
-    return check
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -224,23 +186,11 @@ def zoo_list(as_json: bool) -> None:
     cards = [card(name) for name in names()]
     if as_json:
         keys = ("name", "title", "weights", "metrics")
-        _echo_json([{key: card.get(key) for key in keys} for card in cards])
+        echo_json([{key: card.get(key) for key in keys} for card in cards])
         return
-    from rich.box import SIMPLE
-    from rich.table import Table
+    from kerasrnn.zoo.cards import overview
 
-    table = Table(box=SIMPLE, pad_edge=False)
-    for heading in ("name", "what", "parameters", "score"):
-        table.add_column(heading, justify="right" if heading == "parameters" else "left", overflow="fold")
-    for each in cards:
-        score = each.get("score", {})
-        table.add_row(
-            each["name"],
-            each["title"],
-            f"{each['weights']['parameters']:,}",
-            f"{score['metric']} {score['value']:.1%} ({score['on']})" if score else "",
-        )
-    _console().print(table)
+    console().print(overview(cards))
 
 
 @zoo.command("info", cls=Examples, epilog="kerasrnn zoo info dates_bahdanau\nkerasrnn zoo info dates_bahdanau --json")
@@ -253,13 +203,12 @@ def zoo_info(name: str, as_json: bool) -> None:
 
     found = card(name)
     if as_json:
-        _echo_json(found, indent=1)
+        echo_json(found, indent=1)
         return
     from kerasrnn.zoo.cards import tables
 
-    console = _console()
     for renderable in tables(found):
-        console.print(renderable)
+        console().print(renderable)
 
 
 @main.command(
@@ -276,14 +225,14 @@ def predict(words: tuple[str, ...], as_json: bool) -> None:
     if not texts:
         raise click.UsageError(f"give a text for {model} to read, or - for standard input.")
     if texts == ["-"]:
-        texts = [line for line in _read_stdin().splitlines() if line.strip()]
+        texts = [line for line in read_stdin().splitlines() if line.strip()]
         if not texts:
             raise ValueError("standard input is empty: give one text a line.")
     task = _load_task(model)
     for text, prediction in zip(texts, task.predictions(texts), strict=True):
         if as_json:
             found = {"text": text, "prediction": prediction.text, "confidence": round(prediction.confidence, 6)}
-            _echo_json(found)
+            echo_json(found)
         else:
             click.echo(prediction.text)
 
@@ -335,31 +284,46 @@ class Session:
             model, text = None, model  # one word that is no model is what the default model should read
         self.output, self.layer, self.row, self.data = output, layer, row, data
         self._title, self._as_json, self._quiet = title, as_json, quiet
-        self._task, self.observed, self.targets = None, None, None
+        self.observed: Any = None
+        self.inputs: Any = None
+        self.targets: Any = None
         name = model or DEFAULT_MODEL
         if name.endswith(".keras"):
-            self.targets = _number_or_array(target)
-            path = _checked_keras(Path(name), input_, text)
-            arrays = _read_arrays(input_)
-            self.model = _load_keras(path)
-            self.inputs: Any = _in_order(arrays, self.model)
-            if isinstance(self.targets, float):
-                self.targets = _repeated(self.targets, self.inputs)
+            self._take_keras(Path(name), input_, text, target)
             return
         if input_ is not None:
             raise click.UsageError(f"--input is for .keras files; {name} reads TEXT.")
-        self._task = task = _load_task(name)
-        text = _read_stdin().strip() if text == "-" else task.card["example"] if text is None else text
+        task = _load_task(name)
+        text = read_stdin().strip() if text == "-" else task.card["example"] if text is None else text
         self.observed = task.observe([text], None if target is None else [target])
         self.model, self.inputs = task.model, self.observed.inputs
         if target is not None:
             self.targets = self.observed.targets
 
+    def _take_keras(self, path: Path, input_: Path | None, text: str | None, target: str | None) -> None:
+        """A `.keras` file and a batch: all that can be wrong with them is said before Keras is imported."""
+        from kerasrnn.viz import user_model
+
+        targets = _number_or_array(target)
+        user_model.check_model_file(path)
+        if text is not None:
+            raise click.UsageError(f"{path} has no text handling of its own: give its input with --input batch.npy.")
+        if input_ is None:
+            raise click.UsageError(f"{path} takes arrays: give a batch with --input batch.npy.")
+        arrays = user_model.read_arrays(input_)
+        import_keras()
+        self.model = user_model.load_model(path)
+        self.inputs = user_model.in_order(arrays, self.model)
+        self.targets = user_model.repeated(targets, self.inputs) if isinstance(targets, float) else targets
+
     def capture(self, how: Callable[..., Any], **options: Any) -> Any:
         """Run the model under observation; the tokens of the observed layer go with the arrays."""
+        from kerasrnn.viz.fonts import missing_scripts
+        from kerasrnn.viz.user_model import failures_of_a_run
+
         try:
             captured = how(self.model, self.inputs, layer=self.layer, **options)
-        except _failures_of_a_run() as error:
+        except failures_of_a_run() as error:
             raise ValueError(f"the model cannot be drawn with this input: {error}") from error
         if self.row >= len(captured.mask):
             raise click.UsageError(f"--row {self.row}: the batch has {len(captured.mask)} rows, numbered from 0.")
@@ -370,6 +334,9 @@ class Session:
             captured = dataclasses.replace(captured, **along)
         if captured.note:
             self.say(captured.note)
+        tokens = [token for rows in (captured.tokens, captured.source_tokens) if rows for token in rows[self.row]]
+        for script in missing_scripts(tokens):
+            self.say(f"no font here has {script}: install one that has to see it drawn")
         return captured
 
     def title(self, what: str) -> str:
@@ -379,7 +346,7 @@ class Session:
         if self.observed is None:
             return what
         prediction = self.observed.predictions[0]
-        read, answer = "".join(prediction.source_tokens), f"{prediction.text}  ({prediction.confidence:.1%})"
+        read, answer = "".join(prediction.source_tokens), f"{prediction.text}  ({_percent(prediction.confidence)})"
         return f"{read}  →  {answer}"
 
     def finish(self, figure: Any, captured: Any) -> None:
@@ -394,7 +361,7 @@ class Session:
             if self.observed is not None:
                 prediction = self.observed.predictions[0]
                 summary |= {"prediction": prediction.text, "confidence": prediction.confidence}
-            _echo_json(summary)
+            echo_json(summary)
         else:
             click.echo(os.fsencode(self.output))
 
@@ -419,131 +386,28 @@ def _names_model(word: str) -> bool:
         return False
 
 
-def _import_keras() -> None:
-    """Import Keras without the greetings of TensorFlow: nobody who asked for a picture wants to read those.
-
-    TF_CPP_MIN_LOG_LEVEL does not silence all of them (TensorFlow 2.21), so what goes to the descriptor of stderr
-    meanwhile is set aside, and shown if the import fails.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if "keras" in sys.modules or sys.stderr is None:
-        return
-    import tempfile
-
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as said:
-        stderr, imported = os.dup(2), False
-        os.dup2(said.fileno(), 2)
-        try:
-            import keras
-
-            keras.ops.zeros(1)  # devices are greeted when they are first used
-            imported = True
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            if not imported:
-                said.seek(0)
-                os.write(2, said.read())
+def _percent(share: float) -> str:
+    """A share that is not quite one is not called 100 %."""
+    return "> 99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.1f} %"
 
 
 def _load_task(name: str) -> Any:
     from kerasrnn.zoo import preset
 
     preset.find(name)  # an unknown name needs no TensorFlow to say so
-    _import_keras()
+    import_keras()
     from kerasrnn.zoo import from_preset
 
     return from_preset(name)
-
-
-def _checked_keras(path: Path, input_: Path | None, text: str | None) -> Path:
-    """The path of a .keras file, if there is one and an array for it: known before anything heavy is imported."""
-    import zipfile
-
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}: give the path of a .keras file, or a name from: kerasrnn zoo list")
-    if text is not None:
-        raise click.UsageError(
-            f"{path} has no text handling of its own: give its input as an array, --input batch.npy."
-        )
-    if input_ is None:
-        raise click.UsageError(f"{path} takes arrays: give a batch with --input batch.npy.")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is not a whole .keras file: save the model again with model.save('{path.name}').")
-    return path
-
-
-def _load_keras(path: Path) -> Any:
-    _import_keras()
-    import warnings
-
-    import keras
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # such as of an optimizer's variables, which nothing here uses
-            return keras.saving.load_model(path)
-    except _damage() as error:
-        reason = " ".join(str(error).split())  # Keras adds whole configurations
-        unknown = re.search("Could not locate (class|function) '[^']*'", reason)
-        raise ValueError(f"{path} cannot be loaded: {unknown[0] if unknown else reason[:300]}") from error
-
-
-def _read_arrays(path: Path | None) -> Any:
-    """An array, or the arrays of an .npz by name."""
-    import numpy as np
-
-    if path is None:
-        return None
-    try:
-        loaded = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)  # NumPy leaves a damaged file open
-        arrays = dict(loaded) if isinstance(loaded, np.lib.npyio.NpzFile) else {"": loaded}
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror or error}. Give an .npy or .npz file.") from error
-    except _damage() as error:
-        raise ValueError(f"{path} holds no arrays: write it with numpy.save or numpy.savez.") from error
-    if not arrays or any(array.dtype.kind not in "biufUS" for array in arrays.values()):
-        raise ValueError(f"{path} must hold arrays of numbers: write it with numpy.save or numpy.savez.")
-    return arrays if "" not in arrays else arrays[""]
-
-
-def _in_order(arrays: Any, model: Any) -> Any:
-    """Arrays as a model takes them: by name where the names are its inputs', else in the order of the file."""
-    if not isinstance(arrays, dict):
-        return arrays
-    inputs = {tensor.name for tensor in getattr(model, "inputs", None) or []}
-    return arrays if arrays.keys() == inputs else list(arrays.values())
-
-
-def _damage() -> tuple[type[Exception], ...]:
-    """How Keras, h5py, NumPy, zipfile and json report a file that is damaged, or classes they do not know."""
-    import zipfile
-
-    own = ValueError, TypeError, LookupError, AttributeError, RuntimeError, ImportError, EOFError, OSError
-    return *own, zipfile.BadZipFile
-
-
-def _repeated(target: float, inputs: Any) -> Any:
-    """One number as the target of every row of the batch."""
-    import numpy as np
-
-    arrays = list(inputs.values()) if isinstance(inputs, dict) else inputs
-    return np.full(len(arrays[0] if isinstance(arrays, list) else arrays), target)
-
-
-def _failures_of_a_run() -> tuple[type[Exception], ...]:
-    """How a model reports that an input or a layer does not suit it, beside ValueError."""
-    import tensorflow as tf
-
-    return RuntimeError, tf.errors.OpError
 
 
 def _number_or_array(target: str | None) -> Any:
     if target is None:
         return None
     if target.endswith(".npy"):
-        return _read_arrays(Path(target))
+        from kerasrnn.viz.user_model import read_arrays
+
+        return read_arrays(Path(target))
     try:
         number = float(target)
     except ValueError:
@@ -551,27 +415,6 @@ def _number_or_array(target: str | None) -> Any:
     if not math.isfinite(number):
         raise click.BadParameter(f"'{target}' is neither a number nor an .npy file.", param_hint="--target")
     return number
-
-
-def _read_stdin() -> str:
-    if sys.stdin is None:
-        raise ValueError("there is no standard input to read: give the text itself in place of -.")
-    data = sys.stdin.buffer.read()
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"standard input is not UTF-8 text (byte {error.start}): convert it first.") from error
-
-
-def _echo_json(value: Any, indent: int | None = None) -> None:
-    """JSON is UTF-8 whatever the terminal's encoding; half a surrogate pair, as in odd file names, stays an escape."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "backslashreplace"))
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
 
 
 if __name__ == "__main__":

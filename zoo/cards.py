@@ -1,6 +1,6 @@
 """A preset's card as tables for a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.box import SIMPLE
@@ -30,3 +30,15 @@ def tables(card: dict[str, Any]) -> Iterator[Table | str]:
             low, high = row["interval"]
             table.add_row(row["of"], f"{row['value']:.2%}", f"{low:.2%} – {high:.2%}", f"{row['examples']:,}")
         yield table
+
+
+def overview(cards: Sequence[dict[str, Any]]) -> Table:
+    """One row a preset: what it does, how big it is and what it scores."""
+    table = Table(box=SIMPLE, pad_edge=False)
+    for heading in ("name", "what", "parameters", "score"):
+        table.add_column(heading, justify="right" if heading == "parameters" else "left", overflow="fold")
+    for card in cards:
+        score = card.get("score")
+        shown = f"{score['metric']} {score['value']:.1%} ({score['on']})" if score else ""
+        table.add_row(card["name"], card["title"], f"{card['weights']['parameters']:,}", shown)
+    return table

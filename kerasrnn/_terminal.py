@@ -1,0 +1,96 @@
+"""The command line's dealings with the terminal: help, errors, standard input and output, a quiet start."""
+
+import functools
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class Examples(click.Command):
+    """A command whose help ends with examples, kept line by line."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.epilog:
+            with formatter.section("Examples"):
+                for line in self.epilog.strip().splitlines():
+                    formatter.write(f"{' ' * formatter.current_indent}{line.strip()}\n")
+
+
+def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Errors that a user can mend become one line and exit code 1; anything else is a bug and shows itself."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except BrokenPipeError:  # whoever read the output has seen enough; Click ends quietly
+            raise
+        except (ValueError, OSError) as error:
+            raise click.ClickException(" ".join(str(error).split())) from error
+
+    return wrapped
+
+
+def suffixed(*suffixes: str) -> Callable[..., Path | None]:
+    """An option callback: only these suffixes."""
+
+    def check(_: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+        if value is not None and value.suffix.lower() not in suffixes:
+            raise click.BadParameter(f"'{value}' must end in {', '.join(suffixes[:-1])} or {suffixes[-1]}.")
+        return value
+
+    return check
+
+
+def import_keras() -> None:
+    """Import Keras without the greetings of TensorFlow: nobody who asked for a picture wants to read those.
+
+    TF_CPP_MIN_LOG_LEVEL does not silence all of them (TensorFlow 2.21), so what goes to the descriptor of stderr
+    meanwhile is set aside, and shown if the import fails.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "keras" in sys.modules or sys.stderr is None:
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as said:
+        stderr, imported = os.dup(2), False
+        os.dup2(said.fileno(), 2)
+        try:
+            import keras
+
+            keras.ops.zeros(1)  # devices are greeted when they are first used
+            imported = True
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            if not imported:
+                said.seek(0)
+                os.write(2, said.read())
+
+
+def read_stdin() -> str:
+    if sys.stdin is None:
+        raise ValueError("there is no standard input to read: give the text itself in place of -.")
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"standard input is not UTF-8 text (byte {error.start}): convert it first.") from error
+
+
+def echo_json(value: Any, indent: int | None = None) -> None:
+    """JSON is UTF-8 whatever the terminal's encoding; half a surrogate pair, as in odd file names, stays an escape."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "backslashreplace"))
+
+
+def console() -> Any:
+    """A rich console, plain and 120 wide where it is no terminal."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
