@@ -1,14 +1,16 @@
 """Figures and arrays to files: the format by the suffix, the same bytes every time, all of a file or none of it."""
 
-import contextlib
 import io
 import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerasrnn._files import check_writable, write_bytes_atomically
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+__all__ = ["FORMATS", "check_writable", "figure_format", "write_bytes_atomically", "write_figure"]
 
 FORMATS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 _METADATA: dict[str, dict[str, Any]] = {
@@ -24,57 +26,6 @@ def figure_format(path: str | os.PathLike[str]) -> str:
     if suffix.lower() not in FORMATS:
         raise ValueError(f"path: expected a file name ending in .png, .svg or .pdf, received {os.fspath(path)!r}")
     return FORMATS[suffix.lower()]
-
-
-def check_writable(path: str | os.PathLike[str]) -> None:
-    """Raise OSError, saying why, if a file cannot be written at `path`: to be asked before long work.
-
-    Raises:
-        FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError: each names the path and the remedy.
-    """
-    target = Path(path)
-    folder = target.resolve().parent
-    if target.is_dir():
-        raise IsADirectoryError(f"cannot write {target}: it is a folder; give a file name in it")
-    if not folder.exists():
-        raise FileNotFoundError(f"cannot write {target}: there is no folder {folder}; create it first")
-    if not folder.is_dir():
-        raise NotADirectoryError(f"cannot write {target}: {folder} is a file, not a folder")
-    probe = _beside(target)
-    try:
-        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    except OSError as error:
-        raise _explained(error, target) from error
-    probe.unlink()
-
-
-def write_bytes_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write `data` to `path` whole, or leave what was there as it was.
-
-    The bytes go to a new file in the same folder, are flushed to the disk, and take the name in one step.
-
-    Raises:
-        OSError: the folder is missing or read-only, or the disk is full; names the path.
-    """
-    target = Path(path)
-    if target.is_dir():
-        raise IsADirectoryError(f"cannot write {target}: it is a folder; give a file name in it")
-    final = target.resolve()  # through a link, so that the link stays one
-    partial = _beside(final)
-    try:
-        handle = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if final.exists():
-            partial.chmod(final.stat().st_mode & 0o777)
-        partial.replace(final)
-    except OSError as error:
-        raise _explained(error, target) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def write_figure(figure: "Figure", path: str | os.PathLike[str], *, dpi: float = 160) -> None:
@@ -101,11 +52,3 @@ def write_figure(figure: "Figure", path: str | os.PathLike[str], *, dpi: float =
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the caller's own texts
         figure.savefig(buffer, format=kind, dpi=dpi, metadata=_METADATA[kind])
     write_bytes_atomically(path, buffer.getvalue())
-
-
-def _beside(target: Path) -> Path:
-    return target.resolve().parent / f".kerasrnn-{secrets.token_hex(8)}.part"
-
-
-def _explained(error: OSError, target: Path) -> OSError:
-    return type(error)(f"cannot write {target}: {error.strerror or error}")

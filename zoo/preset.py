@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasrnn.zoo.files import write_atomically
+from kerasrnn._files import write_bytes_atomically
 
 SHIPPED = Path(__file__).parent / "presets"
 CARD, WEIGHTS = "card.json", "weights.npz"
@@ -128,9 +128,9 @@ def write(folder: Path, card: dict[str, Any], arrays: dict[str, np.ndarray]) -> 
         },
     }
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / WEIGHTS, data)
+    write_bytes_atomically(folder / WEIGHTS, data)
     text = json.dumps(card, ensure_ascii=False, indent=1)
-    write_atomically(folder / CARD, (text + "\n").encode())
+    write_bytes_atomically(folder / CARD, (text + "\n").encode())
     return Preset(folder, _read_card(folder / CARD))
 
 

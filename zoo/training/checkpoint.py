@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasrnn.zoo.files import write_atomically
+from kerasrnn._files import write_bytes_atomically
 
 NAME = "checkpoint.npz"
 
@@ -20,7 +20,7 @@ def save(folder: Path, model: keras.Model, step: int, options: dict[str, Any]) -
     }
     buffer = io.BytesIO()
     np.savez(buffer, step=step, options=json.dumps(options, sort_keys=True), **arrays)
-    write_atomically(folder / NAME, buffer.getvalue())
+    write_bytes_atomically(folder / NAME, buffer.getvalue())
 
 
 def restore(folder: Path, model: keras.Model, options: dict[str, Any]) -> int:
