@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from kerasrnn import _compat, engine
+from kerasrnn.layers.arguments import require_built, valid_mask, valid_states
 from kerasrnn.layers.bahdanau_attention import Memory, weighted_sum
 from kerasrnn.layers.registry import register
 from kerasrnn.layers.trace import traced_step
@@ -98,8 +99,8 @@ class AttentionDecoder(keras.layers.RNN):
         sequences_mask: Tensor | None = None,
         memory_mask: Tensor | None = None,
     ) -> Any:
-        mask = sequences_mask if mask is None else mask
-        prepared = self.attention.prepare(memory, memory_mask)
+        mask = valid_mask(sequences_mask if mask is None else mask, sequences)
+        prepared = self.attention.prepare(memory, valid_mask(memory_mask, memory, "memory_mask"))
         states = self._states(sequences, initial_state)
         last, outputs, states = self.inner_loop(sequences, states, mask, training=training, memory=prepared)
         alignment = states.pop() if self.return_alignment else None
@@ -119,7 +120,6 @@ class AttentionDecoder(keras.layers.RNN):
         """Keras' seam for the loop over time; the alignment history is one more state if it is returned."""
         wanted = ["output", "alignment"] if self.return_alignment else ["output"]
         if mask is not None:
-            mask = ops.cast(mask, "bool")
             sequences = ops.where(mask[..., None], sequences, ops.zeros_like(sequences))
         context = ops.zeros((ops.shape(sequences)[0], memory.values.shape[-1]), dtype=self.compute_dtype)
         x_t = ops.zeros((ops.shape(sequences)[0], sequences.shape[-1]), dtype=self.compute_dtype)
@@ -164,6 +164,7 @@ class AttentionDecoder(keras.layers.RNN):
         self, x_t: Tensor, states: list[Tensor], memory: Memory
     ) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
         """`step`, with the cell's gates and states by name beside `alignment`."""
+        require_built(self, "step")
         with _compat.autocast(self.compute_dtype):
             alignment, attended = self._attend(x_t, states, memory)
             output, after, gates = traced_step(self.cell, attended, states)
@@ -179,12 +180,12 @@ class AttentionDecoder(keras.layers.RNN):
         memory_mask: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """The cell's gates and states, `(b, t, u)` each, and `alignment (b, t, s)`, without dropout."""
-        with _compat.autocast(self.compute_dtype):
-            prepared = self.attention.prepare(ops.convert_to_tensor(memory, dtype=self.compute_dtype), memory_mask)
+        require_built(self, "trace")
+        memory = ops.convert_to_tensor(memory, dtype=self.compute_dtype)
+        prepared = self.attention.prepare(memory, valid_mask(memory_mask, memory, "memory_mask"))
         sequences = ops.convert_to_tensor(sequences, dtype=self.compute_dtype)
-        states = self._states(sequences, initial_state)
+        states, mask = self._states(sequences, initial_state), valid_mask(mask, sequences)
         if mask is not None:
-            mask = ops.cast(mask, "bool")
             sequences = ops.where(mask[..., None], sequences, ops.zeros_like(sequences))
         x_t = ops.zeros((ops.shape(sequences)[0], sequences.shape[-1]), dtype=self.compute_dtype)
         probe = self.traced_step(x_t, states, prepared)  # which traces, how wide
@@ -205,14 +206,7 @@ class AttentionDecoder(keras.layers.RNN):
     def _states(self, sequences: Tensor, initial_state: Any) -> list[Tensor]:
         if initial_state is None:
             initial_state = self.get_initial_state(ops.shape(sequences)[0])
-        given = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
-        widths = [tuple(state.shape)[-1] for state in given]
-        if widths != self.state_size:
-            raise ValueError(
-                f"`initial_state` must be {len(self.state_size)} tensor(s) `(batch, units)` with units "
-                f"{self.state_size}; received {len(given)} of last dimension {widths}."
-            )
-        return [ops.convert_to_tensor(state, dtype=self.compute_dtype) for state in given]
+        return valid_states(initial_state, self.state_size, sequences, self.compute_dtype, type(self).__name__)
 
     @property
     def _units(self) -> int:

@@ -92,6 +92,11 @@ class Bidirectional(keras.layers.Bidirectional):
 
     def trace(self, sequences: Tensor, initial_state: Any = None, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Every gate and state of both directions over time, as `return_gates=True` returns them."""
+        if not hasattr(self.forward_layer, "trace"):
+            raise ValueError(
+                f"`trace` needs a recurrent layer of kerasrnn inside; '{self.name}' holds a "
+                f"{type(self.forward_layer).__module__}.{type(self.forward_layer).__name__}."
+            )
         half = len(initial_state) // 2 if initial_state is not None else 0
         states = (initial_state[:half], initial_state[half:]) if half else (None, None)
         return {

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from kerasrnn import _compat, engine
+from kerasrnn.layers.arguments import require_built, valid_mask, valid_states
 from kerasrnn.layers.gated_cell import GatedCell
 
 Tensor = Any
@@ -47,14 +48,15 @@ class RecurrentLayer(keras.layers.RNN):
     keras_layer: ClassVar[Any]  # a class
 
     def __init__(self, units: int, *args: Any, return_gates: bool = False, **kwargs: Any) -> None:
-        bound = inspect.signature(self.keras_layer.__init__).bind(self, units, *args, **kwargs)
+        signature = inspect.signature(self.keras_layer.__init__)
+        bound = signature.bind(self, units, *args, **kwargs)
         bound.apply_defaults()
         options = dict(list(bound.arguments.items())[1:])
         options.update(options.pop("kwargs", {}))
         for name in ("dropout", "recurrent_dropout"):
             if not 0.0 <= options[name] <= 1.0:
                 raise ValueError(f"`{name}` is a rate and must be between 0 and 1; received {options[name]}.")
-        use_cudnn = options.pop("use_cudnn", False)
+        use_cudnn = options.pop("use_cudnn") if "use_cudnn" in signature.parameters else False
         if use_cudnn not in ("auto", True, False):
             raise ValueError(f"`use_cudnn` must be 'auto', True or False; received {use_cudnn!r}.")
         of_cell = set(inspect.signature(self.cell_class.__init__).parameters) | {"implementation"}
@@ -101,7 +103,7 @@ class RecurrentLayer(keras.layers.RNN):
         training: bool = False,
         sequences_mask: Tensor | None = None,  # Keras puts the mask here when `initial_state` is given as tensors
     ) -> Any:
-        mask = self._valid_mask(sequences, sequences_mask if mask is None else mask)
+        mask = valid_mask(sequences_mask if mask is None else mask, sequences)
         states = self._valid_states(sequences, initial_state)
         self._prepare_dropout(sequences, states)  # when not training too, as Keras does: equal seeds draw equal masks
         last, outputs, states = self.inner_loop(sequences=sequences, initial_state=states, mask=mask, training=training)
@@ -119,7 +121,7 @@ class RecurrentLayer(keras.layers.RNN):
         self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training: bool = False
     ) -> tuple[Tensor, Tensor, list[Any]]:
         """Keras' seam for the loop over time: `(last output, outputs, states)`, gates as one more state if returned."""
-        if mask is None and not self.return_gates and sequences.shape[1] and self._fused_path():
+        if mask is None and not self.return_gates and sequences.shape[1] != 0 and self._fused_path():
             last, outputs, states = super().inner_loop(sequences, initial_state, mask, training)
             return last, outputs, list(states)
         if self.use_cudnn is True and not self.return_gates and not self._fused_path():
@@ -143,10 +145,10 @@ class RecurrentLayer(keras.layers.RNN):
         Returns:
             The dict that `return_gates=True` returns: name to `(b, t, u)`, in the order of the input's time.
         """
-        self._require_built("trace")
+        require_built(self, "trace")
         with _compat.autocast(self.compute_dtype):
             sequences = ops.convert_to_tensor(sequences, dtype=self.compute_dtype)
-            mask = self._valid_mask(sequences, mask)
+            mask = valid_mask(mask, sequences)
             states = self._valid_states(sequences, initial_state)
             return self._scan(sequences, states, mask, False, False, True)[3]
 
@@ -160,7 +162,7 @@ class RecurrentLayer(keras.layers.RNN):
         Returns:
             `(output (b, u), states)`, and with `return_gates=True` a third item, the gates as a dict of `(b, u)`.
         """
-        self._require_built("step")
+        require_built(self, "step")
         with _compat.autocast(self.compute_dtype):
             x_t = ops.convert_to_tensor(x_t, dtype=self.compute_dtype)
             if states is None:
@@ -220,47 +222,22 @@ class RecurrentLayer(keras.layers.RNN):
     def _fused_path(self) -> bool:
         return bool(self.use_cudnn) and _compat.fused_kernels_apply(self) and _compat.has_gpu()
 
-    def _valid_mask(self, sequences: Tensor, mask: Any) -> Tensor | None:
-        if isinstance(mask, (list, tuple)) and len(mask):
-            mask = mask[0]
-        if mask is None:
-            return None
-        mask = ops.cast(mask, "bool")
-        sizes = zip(mask.shape, sequences.shape, strict=False)
-        if len(mask.shape) != 2 or any(m != n for m, n in sizes if m is not None and n is not None):
-            raise ValueError(
-                f"`mask` must be `(batch, time)`, one bool a step; received shape {tuple(mask.shape)} for sequences of "
-                f"shape {tuple(sequences.shape)}."
-            )
-        return mask
-
     def _valid_states(self, sequences: Tensor, initial_state: Any) -> list[Tensor]:
-        if initial_state is None:
-            initial_state = self.states if self.stateful else self.get_initial_state(ops.shape(sequences)[0])
-        given = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
-        widths = [tuple(state.shape)[-1] for state in given]
-        if widths != self.state_size:
-            raise ValueError(
-                f"`initial_state` of {type(self).__name__} must be {len(self.state_size)} tensor(s) `(batch, units)` "
-                f"with units {self.state_size}; received {len(given)} of last dimension {widths}."
-            )
         expected, received = self._expected_batch_size, sequences.shape[0]
         if self.stateful and expected is not None and received is not None and expected != received:
             raise ValueError(
                 f"A stateful layer keeps one state a row: it was built for batches of {expected}, and received a batch "
                 f"of {received}. Use that batch size, or make the layer with `stateful=False`."
             )
-        return [ops.convert_to_tensor(state, dtype=self.cell.compute_dtype) for state in given]
+        if initial_state is None:
+            initial_state = self.states if self.stateful else self.get_initial_state(ops.shape(sequences)[0])
+        return valid_states(initial_state, self.state_size, sequences, self.cell.compute_dtype, type(self).__name__)
 
     def _prepare_dropout(self, sequences: Tensor, states: list[Tensor]) -> None:
         """Draw the dropout masks of a whole sequence before the loop, which must stay free of side effects."""
         x_t = ops.zeros((ops.shape(sequences)[0], sequences.shape[-1]), dtype=self.cell.compute_dtype)
         self.cell.get_dropout_mask(x_t)
         self.cell.get_recurrent_dropout_mask(states[0])
-
-    def _require_built(self, what: str) -> None:
-        if not self.built:
-            raise ValueError(f"`{what}` needs the weights of layer '{self.name}': call or build the layer first.")
 
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
         shape = super().compute_output_shape(sequences_shape)

@@ -161,11 +161,13 @@ def test_an_output_in_another_folder_and_through_a_link(here: Path, models: Path
     (here / "a").mkdir()
     (here / "a" / "real.png").write_bytes(b"old")
     (here / "link.png").symlink_to("a/real.png")
+    (here / "same.png").hardlink_to(here / "a" / "real.png")
     arguments = [models / "lstm.keras", "--input", models / "steps.npy"]
     assert ok("viz", "gates", *arguments, "-o", "link.png").stdout == "link.png\n"
     assert (here / "link.png").is_symlink()
     assert (here / "a" / "real.png").read_bytes().startswith(MAGIC["png"])
-    assert sorted(path.name for path in here.rglob("*")) == ["a", "link.png", "real.png"]
+    assert (here / "same.png").read_bytes() == b"old", "the old file was written over, not replaced"
+    assert sorted(path.name for path in here.rglob("*")) == ["a", "link.png", "real.png", "same.png"]
 
 
 def test_a_file_name_that_is_no_unicode(here: Path, models: Path) -> None:

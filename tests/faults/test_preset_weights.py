@@ -242,6 +242,21 @@ def test_entries_of_a_kind_that_cannot_be_read(
         zoo.from_preset(folder)
 
 
+HEADERS = ["{'shape': (", "{'shape': 'a", "{", "(" * 500, "3", "[" * 40 + "]" * 40, "\x00", "{'a': 1L}"]
+
+
+@pytest.mark.parametrize("text", HEADERS, ids=range(len(HEADERS)))
+def test_a_header_that_is_no_dictionary(folder: Path, untouched: Callable[[], None], no_model: None, text: str) -> None:
+    """Whatever NumPy's reader of headers raises on it: it tries two parsers, each with errors of its own."""
+    head = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
+    forge(folder, zipped(entries_of(folder) | {"readout/bias.npy": head + bytes(18)}))
+    untouched()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy's remark on headers written by Python 2
+        with pytest.raises(zoo.PresetError, match="is not a file of arrays: "):
+            zoo.from_preset(folder)
+
+
 def test_bytes_changed_at_random_with_a_checksum_that_matches(
     original: Path, tmp_path: Path, rng: np.random.Generator
 ) -> None:

@@ -153,3 +153,30 @@ def test_refusals() -> None:
         stateful(x[:1])
     with pytest.raises(ValueError, match="steps"):
         keras.Sequential([keras.Input((None, D)), layers.LSTM(U, unroll=True)])
+
+
+def test_refusals_of_states_and_options() -> None:
+    """A state of another batch, an option the layer does not have, a trace of Keras' own layer."""
+    x = np.zeros((B, T, D), "float32")
+    with pytest.raises(ValueError, match="initial_state"):
+        call(layers.LSTM(U), x, [np.zeros((B + 1, U), "float32")] * 2)
+    with pytest.raises((TypeError, ValueError), match="use_cudnn"):
+        layers.SimpleRNN(U, use_cudnn=True)
+    wrapped = layers.Bidirectional(keras.layers.LSTM(U))
+    wrapped(x)
+    with pytest.raises(ValueError, match="needs a recurrent layer of kerasrnn"):
+        wrapped.trace(x)
+
+
+def test_refusals_of_the_decoder() -> None:
+    x, memory = np.zeros((B, T, D), "float32"), np.zeros((B, T + 2, D), "float32")
+    decoder = layers.AttentionDecoder(layers.LSTMCell(U), layers.BahdanauAttention(U))
+    with pytest.raises(ValueError, match="build the layer first"):
+        decoder.trace(x, memory)
+    decoder(x, memory)
+    with pytest.raises(ValueError, match="`mask` must be"):
+        decoder(x, memory, mask=np.ones((B, T + 1), bool))
+    with pytest.raises(ValueError, match="`memory_mask` must be"):
+        decoder(x, memory, memory_mask=np.ones((B, T), bool))
+    with pytest.raises(ValueError, match="initial_state"):
+        decoder(x, memory, initial_state=[np.zeros((B, U), "float32")])

@@ -1,0 +1,55 @@
+"""Checks of what a recurrent layer is called with, in words that say what to do."""
+
+from typing import Any
+
+from keras import ops
+
+Tensor = Any
+
+
+def valid_mask(mask: Any, sequences: Tensor, name: str = "mask") -> Tensor | None:
+    """A mask as `(b, t)` bool for `sequences (b, t, ·)`, or None.
+
+    Raises:
+        ValueError: another rank, or sizes that are known and differ.
+    """
+    if isinstance(mask, (list, tuple)) and len(mask):
+        mask = mask[0]
+    if mask is None:
+        return None
+    mask = ops.cast(mask, "bool")
+    if len(mask.shape) != 2 or not _agree(mask.shape, sequences.shape[:2]):
+        raise ValueError(
+            f"`{name}` must be `(batch, time)`, one bool a step; received shape {tuple(mask.shape)} for sequences of "
+            f"shape {tuple(sequences.shape)}."
+        )
+    return mask
+
+
+def valid_states(states: Any, sizes: list[int], sequences: Tensor, dtype: str, owner: str) -> list[Tensor]:
+    """Initial states as a list of `(b, u)` tensors of one dtype.
+
+    Raises:
+        ValueError: another number of states than `sizes`, or a shape that is not `(batch, units)`.
+    """
+    given = list(states) if isinstance(states, (list, tuple)) else [states]
+    shapes = [tuple(state.shape) for state in given]
+    expected = [(sequences.shape[0], size) for size in sizes]
+    fits = len(shapes) == len(expected) and all(
+        len(shape) == 2 and _agree(shape, wanted) for shape, wanted in zip(shapes, expected, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"`initial_state` of {owner} must be {len(sizes)} tensor(s) of the shapes {expected}; received {shapes}."
+        )
+    return [ops.convert_to_tensor(state, dtype=dtype) for state in given]
+
+
+def require_built(layer: Any, what: str) -> None:
+    """Raise ValueError if a layer has no weights yet."""
+    if not layer.built:
+        raise ValueError(f"`{what}` needs the weights of layer '{layer.name}': call or build the layer first.")
+
+
+def _agree(shape: Any, other: Any) -> bool:
+    return all(m == n for m, n in zip(shape, other, strict=True) if m is not None and n is not None)
