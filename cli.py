@@ -16,14 +16,23 @@ from typing import Any
 import click
 
 from kerasrnn import __version__
-from kerasrnn._terminal import Examples, console, echo_json, import_keras, read_stdin, reports_errors, suffixed
+from kerasrnn._terminal import (
+    Examples,
+    OneLineErrors,
+    console,
+    echo_json,
+    import_keras,
+    read_stdin,
+    reports_errors,
+    suffixed,
+)
 
 DEFAULT_MODEL = "dates_bahdanau"
 FIGURES = (".png", ".svg", ".pdf")
 DATA = (".npz", ".json")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
 def main() -> None:
     """Recurrent models you can see inside.

@@ -1,11 +1,12 @@
 """The command line's dealings with the terminal: help, errors, standard input and output, a quiet start."""
 
+import contextlib
 import functools
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,31 @@ class Examples(click.Command):
             with formatter.section("Examples"):
                 for line in self.epilog.strip().splitlines():
                     formatter.write(f"{' ' * formatter.current_indent}{line.strip()}\n")
+
+
+class OneLineErrors(click.Group):
+    """A group whose errors of usage take one line, its commands' included; where to read more stands at its end."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _one_line():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _one_line():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:  # shows the help
+        raise
+    except click.UsageError as error:
+        if error.ctx is None:
+            raise
+        message = " ".join(error.format_message().split()).rstrip(".")
+        raise click.UsageError(f"{message}. See: {error.ctx.command_path} --help") from error
 
 
 def reports_errors(command: Callable[..., None]) -> Callable[..., None]:

@@ -58,7 +58,8 @@ def test_exit_codes_and_messages() -> None:
     )
     done = kerasrnn("viz", "attention", "-o", "picture.gif")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("Usage: kerasrnn viz attention ")
+    assert done.stderr.startswith("Error: Invalid value for '-o'") and done.stderr.count("\n") == 1
+    assert done.stderr.endswith("See: kerasrnn viz attention --help\n")
 
 
 def test_interrupted_it_says_so_and_stops() -> None:

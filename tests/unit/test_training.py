@@ -84,6 +84,7 @@ def test_a_run_that_was_killed_ends_with_the_weights_of_an_unbroken_one(
     assert said[0] == f"resumed at step {reached} of {STEPS}"
     for one, other in zip(weights(resumed), weights(unbroken[0]), strict=True):
         np.testing.assert_array_equal(one, other)
+    assert [record["step"] for record in log(tmp_path)] == [record["step"] for record in log(unbroken[1])]
 
 
 def test_killed_before_the_first_checkpoint_starts_again(tmp_path: Path) -> None:

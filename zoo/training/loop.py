@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from kerasrnn._files import write_bytes_atomically
 from kerasrnn.zoo.training import checkpoint
 
 Batch = tuple[Any, Any]
@@ -47,8 +48,13 @@ def train(
     done = checkpoint.restore(folder, model, options)
     if done:
         say(f"resumed at step {done} of {steps}")
+    path = folder / "log.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if done and path.exists() else []
+    # steps after the checkpoint are run, and logged, again
+    whole = "".join(f"{line}\n" for line in lines if line.endswith("}") and json.loads(line)["step"] <= done)
+    write_bytes_atomically(path, whole.encode())
     began = time.perf_counter()
-    with ThreadPoolExecutor(1) as ahead, (folder / "log.jsonl").open("a", encoding="utf-8") as log:
+    with ThreadPoolExecutor(1) as ahead, path.open("a", encoding="utf-8") as log:
         coming = ahead.submit(lambda number: list(pool(number)), done // pool_size)
         while done < steps:
             batches = coming.result()
