@@ -5,7 +5,6 @@ Matplotlib.
 """
 
 import dataclasses
-import functools
 import math
 import os
 import re
@@ -20,16 +19,14 @@ from kerasrnn._terminal import (
     Examples,
     OneLineErrors,
     console,
+    drawing,
     echo_json,
     import_keras,
     read_stdin,
     reports_errors,
-    suffixed,
 )
 
 DEFAULT_MODEL = "dates_bahdanau"
-FIGURES = (".png", ".svg", ".pdf")
-DATA = (".npz", ".json")
 
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -50,42 +47,6 @@ def viz() -> None:
 @main.group()
 def zoo() -> None:
     """The trained models that come with kerasrnn."""
-
-
-def drawing(default_output: str) -> Callable[..., Any]:
-    """The arguments and options that every picture has."""
-    decorators = [
-        click.argument("model", required=False),
-        click.argument("text", required=False),
-        click.option(
-            "-o",
-            "--output",
-            type=click.Path(path_type=Path),
-            default=Path(default_output),
-            show_default=True,
-            callback=suffixed(*FIGURES),
-            help="Picture to write; the suffix chooses PNG, SVG or PDF.",
-        ),
-        click.option("--layer", help="Name of the layer to look at.  [default: the first of its kind]"),
-        click.option(
-            "--input",
-            "input_",
-            type=click.Path(path_type=Path),
-            callback=suffixed(".npy", ".npz"),
-            help="A batch for a model that takes arrays: .npy, or .npz with one array an input.",
-        ),
-        click.option("--row", type=click.IntRange(0), default=0, help="Row of the batch to draw.  [default: 0]"),
-        click.option(
-            "--data",
-            type=click.Path(path_type=Path),
-            callback=suffixed(*DATA),
-            help="Also write the drawn arrays, to .npz or .json.",
-        ),
-        click.option("--title", help="Title instead of the default one."),
-        click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON instead of the path."),
-        click.option("-q", "--quiet", is_flag=True, help="No remarks on stderr."),
-    ]
-    return lambda command: functools.reduce(lambda inner, decorate: decorate(inner), reversed(decorators), command)
 
 
 @viz.command(

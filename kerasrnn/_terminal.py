@@ -12,6 +12,9 @@ from typing import Any
 
 import click
 
+FIGURES = (".png", ".svg", ".pdf")
+DATA = (".npz", ".json")
+
 
 class Examples(click.Command):
     """A command whose help ends with examples, kept line by line."""
@@ -72,6 +75,42 @@ def suffixed(*suffixes: str) -> Callable[..., Path | None]:
         return value
 
     return check
+
+
+def drawing(default_output: str) -> Callable[..., Any]:
+    """The arguments and options that every picture has."""
+    decorators = [
+        click.argument("model", required=False),
+        click.argument("text", required=False),
+        click.option(
+            "-o",
+            "--output",
+            type=click.Path(path_type=Path),
+            default=Path(default_output),
+            show_default=True,
+            callback=suffixed(*FIGURES),
+            help="Picture to write; the suffix chooses PNG, SVG or PDF.",
+        ),
+        click.option("--layer", help="Name of the layer to look at.  [default: the first of its kind]"),
+        click.option(
+            "--input",
+            "input_",
+            type=click.Path(path_type=Path),
+            callback=suffixed(".npy", ".npz"),
+            help="A batch for a model that takes arrays: .npy, or .npz with one array an input.",
+        ),
+        click.option("--row", type=click.IntRange(0), default=0, help="Row of the batch to draw.  [default: 0]"),
+        click.option(
+            "--data",
+            type=click.Path(path_type=Path),
+            callback=suffixed(*DATA),
+            help="Also write the drawn arrays, to .npz or .json.",
+        ),
+        click.option("--title", help="Title instead of the default one."),
+        click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON instead of the path."),
+        click.option("-q", "--quiet", is_flag=True, help="No remarks on stderr."),
+    ]
+    return lambda command: functools.reduce(lambda inner, decorate: decorate(inner), reversed(decorators), command)
 
 
 def import_keras() -> None:

@@ -56,3 +56,16 @@ def seeded() -> None:
         import keras
 
         keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    """Layers made in the test compute in float64."""
+    import keras
+
+    before, floatx = keras.config.dtype_policy(), keras.config.floatx()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(before)

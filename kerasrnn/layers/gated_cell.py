@@ -28,13 +28,24 @@ class GatedCell:
     gate_names: ClassVar[tuple[str, ...]]
     state_names: ClassVar[tuple[str, ...]]
 
+    # What the Keras cell that this is mixed into has.
+    kernel: Any
+    recurrent_kernel: Any
+    bias: Any
+    dropout: float
+    recurrent_dropout: float
+    get_dropout_mask: Callable[[Tensor], Any]
+    get_recurrent_dropout_mask: Callable[[Tensor], Any]
+    _dropout_mask: Any
+    _recurrent_dropout_mask: Any
+
     def project_bias(self) -> Tensor | None:
         """The bias of the input projection, `(g*u,)`, or None."""
-        return self.bias  # type: ignore[attr-defined]
+        return self.bias
 
     def recurrent_products(self) -> list[tuple[Tensor, Tensor | None]]:
         """The pairs `(U_k (u, n*u), bias (n*u,) or None)`; the n gate blocks of all k follow `gate_names`."""
-        return [(self.recurrent_kernel, None)]  # type: ignore[attr-defined]
+        return [(self.recurrent_kernel, None)]
 
     def update(self, projected: Tensor, states: list[Tensor], mm: Product) -> tuple[list[Tensor], dict[str, Tensor]]:
         """One step: `(projected input (b, g*u), states, mm) -> (new states, named gates (b, u))`."""
@@ -43,16 +54,16 @@ class GatedCell:
     def project(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Input projection `x·W + b`, with input dropout: `(b, d) -> (b, g*u)` or `(b, t, d) -> (b, t, g*u)`."""
         bias = self.project_bias()
-        active = training and 0.0 < self.dropout < 1.0  # type: ignore[attr-defined]
-        masks = self._dropout_mask if active else None  # type: ignore[attr-defined]
-        projected = _product(inputs, self.kernel, masks)  # type: ignore[attr-defined]
+        active = training and 0.0 < self.dropout < 1.0
+        masks = self._dropout_mask if active else None
+        projected = _product(inputs, self.kernel, masks)
         return projected if bias is None else projected + bias
 
     def products(self, training: bool = False) -> Product:
         """The function `mm` that `update` takes: `mm(k, a) = a·U_k + bias_k`, with recurrent dropout on `a`."""
         pairs = self.recurrent_products()
-        active = training and 0.0 < self.recurrent_dropout < 1.0  # type: ignore[attr-defined]
-        masks = self._recurrent_dropout_mask if active else None  # type: ignore[attr-defined]
+        active = training and 0.0 < self.recurrent_dropout < 1.0
+        masks = self._recurrent_dropout_mask if active else None
         units = pairs[0][0].shape[0]
         starts = [0]
         for kernel, _ in pairs:
@@ -70,8 +81,8 @@ class GatedCell:
         """One step, as Keras calls a cell: `(x_t (b, d), states) -> (output (b, u), new states)`."""
         nested = isinstance(states, (list, tuple))
         before = list(states) if nested else [states]
-        self.get_dropout_mask(inputs)  # type: ignore[attr-defined]
-        self.get_recurrent_dropout_mask(before[0])  # type: ignore[attr-defined]
+        self.get_dropout_mask(inputs)
+        self.get_recurrent_dropout_mask(before[0])
         after, _ = self.update(self.project(inputs, training), before, self.products(training))
         return after[0], after if nested else after[0]
 

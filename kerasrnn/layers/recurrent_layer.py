@@ -43,6 +43,7 @@ class RecurrentLayer(keras.layers.RNN):
         ValueError: a mask or a state of the wrong shape, a rate outside [0, 1].
     """
 
+    activity_regularizer: Any
     cell_class: ClassVar[Any]  # a class
     cell_name: ClassVar[str]  # as in Keras, for it is part of the weights' paths
     keras_layer: ClassVar[Any]  # a class
@@ -82,7 +83,7 @@ class RecurrentLayer(keras.layers.RNN):
         super().build(sequences_shape)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        regularizer: Any = self.activity_regularizer  # type: ignore[has-type]
+        regularizer = self.activity_regularizer
         if regularizer is None or not self.return_gates:
             return super().__call__(*args, **kwargs)
         self.activity_regularizer = None  # Keras would count the gates too

@@ -6,7 +6,6 @@ from typing import Any
 import keras
 import numpy as np
 import numpy_cells
-import pytest
 from numpy_cells import Array, Gates, States, Step
 
 
@@ -70,14 +69,3 @@ def own_choice(p: Array, steps: Sequence[int] | None = None) -> float:
     if steps is not None:
         p = np.stack([p[row, step] for row, step in enumerate(steps)])
     return float(-np.log(p.max(axis=-1)).sum())
-
-
-@pytest.fixture
-def float64() -> Iterator[None]:
-    """Layers made in the test compute in float64."""
-    before, floatx = keras.config.dtype_policy(), keras.config.floatx()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx(floatx)
-    keras.config.set_dtype_policy(before)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import numpy_cells
 import pytest
-from capture_cases import float64, oracle, randomised, softmax  # noqa: F401
+from capture_cases import oracle, randomised, softmax
 from keras import layers as kl
 from numpy_cells import Array
 

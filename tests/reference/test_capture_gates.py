@@ -8,7 +8,7 @@ import numpy as np
 import numpy_cells
 import pytest
 import tensorflow as tf
-from capture_cases import float64, oracle, randomised, run  # noqa: F401
+from capture_cases import oracle, randomised, run
 from keras import layers as kl
 from numpy_cells import Array
 

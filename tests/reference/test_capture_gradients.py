@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import numpy_cells
 import pytest
-from capture_cases import float64, norms, oracle, own_choice, pushed, randomised, softmax  # noqa: F401
+from capture_cases import norms, oracle, own_choice, pushed, randomised, softmax
 from keras import layers as kl
 from numpy_cells import Array, central_differences
 

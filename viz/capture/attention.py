@@ -208,7 +208,8 @@ def _masks(given: dict[str, Any]) -> tuple[np.ndarray | None, np.ndarray | None]
     if isinstance(both, (list, tuple)) and len(both) > 1:
         return _array(both[0]), _array(both[1])
     if isinstance(inputs, (list, tuple)) and len(inputs) > 1:
-        return tuple(_array(getattr(tensor, "_keras_mask", None)) for tensor in inputs[:2])  # type: ignore[return-value]
+        queries, source = (_array(getattr(tensor, "_keras_mask", None)) for tensor in inputs[:2])
+        return queries, source
     queries = _first(given, ["query_mask"], ["query"])
     source = _first(given, ["memory_mask", "value_mask", "key_mask"], ["memory", "value", "key"])
     return queries, source

@@ -72,7 +72,9 @@ def capture_gradients(
                 pushed.mask = None if mask is None else to_numpy(mask)
                 found[prefix] = pushed
 
-            wants = lambda: choice.take(site, prefix)  # noqa: E731
+            def wants() -> bool:
+                return choice.take(site, prefix)
+
             return watched_loop(part, seen, wants=wants, nudge=pushed.nudge, unrecorded=tape.stop_recording)
 
         with tape:
