@@ -1,19 +1,58 @@
-"""Every private import of Keras, one place, each with its reason."""
+"""Every private import of Keras and TensorFlow, one place, each with its reason."""
 
-from contextlib import AbstractContextManager
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
 from keras.src.backend import cudnn_ok  # no public test of what Keras' fused kernels accept
+from keras.src.backend.common.stateless_scope import get_stateless_scope  # no public way to the enclosing scope
 from keras.src.backend.common.variables import AutocastScope  # `layer.trace` and `layer.step` run outside `__call__`
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell  # tells cells that keep dropout masks for a sequence
 
-__all__ = ["DropoutRNNCell", "autocast", "fused_kernels_apply", "has_gpu"]
+__all__ = [
+    "DropoutRNNCell",
+    "autocast",
+    "eagerly",
+    "exporting",
+    "fused_kernels_apply",
+    "has_gpu",
+    "in_xla",
+    "loop_scope",
+    "may_differentiate_twice",
+    "records_gradients",
+    "update_rows",
+]
 
 
 def autocast(dtype: str) -> AbstractContextManager[Any]:
     """Within this scope float variables read as `dtype`, as they do within `Layer.__call__`."""
     return AutocastScope(dtype)
+
+
+def eagerly() -> AbstractContextManager[Any]:
+    """Within this scope what does not depend on a graph has its values, also where a layer is built in one."""
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.init_scope()
+    if keras.config.backend() == "jax":
+        import jax
+
+        return jax.ensure_compile_time_eval()
+    return nullcontext()
+
+
+def loop_scope() -> keras.StatelessScope:
+    """A scope for the tracing of a loop on JAX: variables have their values outside of it, and none is written to.
+
+    A plain `StatelessScope` would hide those of the enclosing one, by which `fit` and `stateless_call` pass weights.
+    """
+    scope, enclosing = keras.StatelessScope(), get_stateless_scope()
+    if enclosing is not None:
+        scope.state_mapping.update(enclosing.state_mapping)
+    return scope
 
 
 def has_gpu() -> bool:
@@ -32,7 +71,56 @@ def has_gpu() -> bool:
 def fused_kernels_apply(layer: Any) -> bool:
     """Whether Keras' fused GPU kernels (cuDNN) compute exactly this LSTM or GRU layer."""
     cell = layer.cell
+    if hasattr(cell, "reset_after") and keras.config.backend() != "tensorflow":
+        return False  # elsewhere only the LSTM has such kernels, and `cudnn_ok` knows no other
     options = {"reset_after": cell.reset_after} if hasattr(cell, "reset_after") else {}
     return not layer.recurrent_dropout and cudnn_ok(
         cell.activation, cell.recurrent_activation, layer.unroll, cell.use_bias, **options
     )
+
+
+def exporting() -> bool:
+    """Whether Keras' `export` is tracing: what it makes may run where nested XLA programs cannot (LiteRT, ONNX).
+
+    Keras has no flag for it; its modules are on the stack.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith("keras.src.export."):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
+def in_xla() -> bool:
+    """Whether the graph that is being traced will be compiled by XLA as a whole (TensorFlow)."""
+    import tensorflow as tf
+    from tensorflow.python.ops import control_flow_util  # no public test for an enclosing `jit_compile=True`
+
+    return bool(control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()))
+
+
+def records_gradients() -> bool:
+    """Whether a gradient tape may be recording (TensorFlow)."""
+    from tensorflow.python.eager import record  # no public test for an active tape
+
+    return bool(record.could_possibly_record())
+
+
+def may_differentiate_twice(tensors: Sequence[Any]) -> bool:
+    """Whether more than one tape, or one that is persistent, watches any of the tensors (TensorFlow)."""
+    import tensorflow as tf
+    from tensorflow.python import pywrap_tfe  # what `tf.function` itself asks; no public test
+
+    read = [tf.convert_to_tensor(tensor) for tensor in tensors]  # a tape watches a variable when it is read
+    return bool(pywrap_tfe.TFE_Py_TapeSetPossibleGradientTypes(read) == 2)
+
+
+def update_rows(array: Any, rows: Any, at: Any) -> Any:
+    """A matrix with some of its rows replaced, from row `at`; in place within an XLA program, and only there."""
+    import tensorflow as tf
+    from tensorflow.compiler.tf2xla.python import xla  # the public scatter becomes a loop over rows
+
+    updated = xla.dynamic_update_slice(array, rows, tf.stack([at, 0]))
+    updated.set_shape(array.shape)
+    return updated

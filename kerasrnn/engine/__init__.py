@@ -5,6 +5,7 @@ on whatever backend Keras uses, holds states where a mask says so, and returns t
 over time. Layers know nothing of loops; a faster loop is written here and nowhere else.
 """
 
+from kerasrnn.engine.recurrence import portable, recur
 from kerasrnn.engine.scan import Scanned, scan
 
-__all__ = ["Scanned", "scan"]
+__all__ = ["Scanned", "portable", "recur", "scan"]

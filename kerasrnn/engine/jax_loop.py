@@ -5,7 +5,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from keras import StatelessScope
+
+from kerasrnn import _compat
 
 Tensor = Any
 
@@ -25,7 +26,7 @@ def loop(
     def body(carry: list[Tensor], now: tuple[Tensor, Tensor | None]) -> tuple[list[Tensor], list[Tensor]]:
         return step(now[0], now[1], carry)
 
-    with StatelessScope():  # tracing must not write to Keras variables
+    with _compat.loop_scope():
         final, traces = jax.lax.scan(body, states, (by_time, keeps), reverse=go_backwards)
     if go_backwards:  # lax.scan gives traces in the order of the input
         traces = [jnp.flip(trace, axis=0) for trace in traces]

@@ -3,23 +3,50 @@
 from kerasrnn.layers.attention_decoder import AttentionDecoder
 from kerasrnn.layers.bahdanau_attention import BahdanauAttention, Memory
 from kerasrnn.layers.bidirectional import Bidirectional
+from kerasrnn.layers.coupled_lstm import CoupledLSTM, CoupledLSTMCell
+from kerasrnn.layers.esn import ESN, ESNCell
 from kerasrnn.layers.gated_cell import GatedCell
 from kerasrnn.layers.gru import GRU, GRUCell
+from kerasrnn.layers.ind_rnn import IndRNN, IndRNNCell
+from kerasrnn.layers.layer_norm_gru import LayerNormGRU, LayerNormGRUCell
+from kerasrnn.layers.layer_norm_lstm import LayerNormLSTM, LayerNormLSTMCell
+from kerasrnn.layers.layer_norm_simple_rnn import LayerNormSimpleRNN, LayerNormSimpleRNNCell
 from kerasrnn.layers.lstm import LSTM, LSTMCell
+from kerasrnn.layers.min_gru import MinGRU, MinGRUCell
+from kerasrnn.layers.min_lstm import MinLSTM, MinLSTMCell
+from kerasrnn.layers.peephole_lstm import PeepholeLSTM, PeepholeLSTMCell
 from kerasrnn.layers.recurrent_layer import RecurrentLayer
 from kerasrnn.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from kerasrnn.layers.trace import traced_step
 
 __all__ = [
+    "ESN",
     "GRU",
     "LSTM",
     "AttentionDecoder",
     "BahdanauAttention",
     "Bidirectional",
+    "CoupledLSTM",
+    "CoupledLSTMCell",
+    "ESNCell",
     "GRUCell",
     "GatedCell",
+    "IndRNN",
+    "IndRNNCell",
     "LSTMCell",
+    "LayerNormGRU",
+    "LayerNormGRUCell",
+    "LayerNormLSTM",
+    "LayerNormLSTMCell",
+    "LayerNormSimpleRNN",
+    "LayerNormSimpleRNNCell",
     "Memory",
+    "MinGRU",
+    "MinGRUCell",
+    "MinLSTM",
+    "MinLSTMCell",
+    "PeepholeLSTM",
+    "PeepholeLSTMCell",
     "RecurrentLayer",
     "SimpleRNN",
     "SimpleRNNCell",

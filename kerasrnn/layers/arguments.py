@@ -1,6 +1,7 @@
 """Checks of what a recurrent layer is called with, in words that say what to do."""
 
-from typing import Any
+import numbers
+from typing import Any, TypeGuard
 
 from keras import ops
 
@@ -43,6 +44,33 @@ def valid_states(states: Any, sizes: list[int], sequences: Tensor, dtype: str, o
             f"`initial_state` of {owner} must be {len(sizes)} tensor(s) of the shapes {expected}; received {shapes}."
         )
     return [ops.convert_to_tensor(state, dtype=dtype) for state in given]
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a value is a real number, of Python or NumPy, and not a bool."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def valid_units(units: Any) -> int:
+    """A width, as an int.
+
+    Raises:
+        ValueError: anything but a positive int.
+    """
+    if isinstance(units, bool) or not isinstance(units, numbers.Integral) or units <= 0:
+        raise ValueError(f"`units` must be a positive int, the width of the state; received {units!r}. Pass 1 or more.")
+    return int(units)
+
+
+def valid_rate(name: str, rate: Any) -> float:
+    """A dropout rate as it is.
+
+    Raises:
+        ValueError: anything but a number from 0 to 1.
+    """
+    if not is_number(rate) or not 0.0 <= rate <= 1.0:
+        raise ValueError(f"`{name}` is a rate and must be between 0 and 1; received {rate!r}. Pass 0 for none.")
+    return rate
 
 
 def require_built(layer: Any, what: str) -> None:

@@ -6,19 +6,23 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasrnn.layers.keeps_states import KeepsStates
 from kerasrnn.layers.registry import register
 
 Tensor = Any
 
 
 @register
-class Bidirectional(keras.layers.Bidirectional):
+class Bidirectional(KeepsStates, keras.layers.Bidirectional):
     """`keras.layers.Bidirectional` that hands out the gates of both directions.
 
     The gates of a layer made with `return_gates=True` come last in the outputs, as one flat dict with the keys
     `forward/NAME` and `backward/NAME`, both in the order of the input's time. Unlike Keras' wrapper this one keeps
     the implicit mask when `initial_state` is given as tensors, and accepts a mask together with `stateful` and
     `return_state`.
+
+    Around a stateful layer `get_states`, `set_states` and `reset_states` take and give the forward, then the backward
+    states.
 
     Args:
         layer: a recurrent layer, of this package for gates.

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from kerasrnn.layers.gated_cell import GatedCell, Product
+from kerasrnn.layers.gated_cell import GatedCell, Product, activated
 from kerasrnn.layers.recurrent_layer import RecurrentLayer
 from kerasrnn.layers.registry import register
 
@@ -36,6 +36,8 @@ class GRUCell(GatedCell, keras.layers.GRUCell):
 
     gate_names: ClassVar[tuple[str, ...]] = ("update", "reset", "candidate")
     state_names: ClassVar[tuple[str, ...]] = ("hidden",)
+    memory_gates: ClassVar[dict[str, int]] = {"update": 1}
+    fused: ClassVar[bool] = True
 
     def project_bias(self) -> Tensor | None:
         return self.bias[0] if self.use_bias and self.reset_after else self.bias
@@ -48,14 +50,15 @@ class GRUCell(GatedCell, keras.layers.GRUCell):
 
     def update(self, projected: Tensor, states: list[Tensor], mm: Product) -> tuple[list[Tensor], dict[str, Tensor]]:
         h = states[0]
-        x_z, x_r, x_h = ops.split(projected, 3, axis=-1)  # (b, u) each
+        split = [2 * self.units]
+        x_gates, x_h = ops.split(projected, split, axis=-1)  # (b, 2u), (b, u)
         if self.reset_after:
-            u_z, u_r, u_h = ops.split(mm(0, h), 3, axis=-1)
+            u_gates, u_h = ops.split(mm(0, h), split, axis=-1)
+            z, r = activated(x_gates + u_gates, [self.recurrent_activation] * 2)
+            candidate = self.activation(x_h + r * u_h)
         else:
-            u_z, u_r = ops.split(mm(0, h), 2, axis=-1)
-        z = self.recurrent_activation(x_z + u_z)
-        r = self.recurrent_activation(x_r + u_r)
-        candidate = self.activation(x_h + (r * u_h if self.reset_after else mm(1, r * h)))
+            z, r = activated(mm(0, h, x_gates), [self.recurrent_activation] * 2)
+            candidate = self.activation(mm(1, r * h, x_h))
         h = z * h + (1 - z) * candidate
         return [h], {"update": z, "reset": r, "candidate": candidate}
 

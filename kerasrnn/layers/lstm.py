@@ -3,9 +3,8 @@
 from typing import Any, ClassVar
 
 import keras
-from keras import ops
 
-from kerasrnn.layers.gated_cell import GatedCell, Product
+from kerasrnn.layers.gated_cell import GatedCell, Product, activated
 from kerasrnn.layers.recurrent_layer import RecurrentLayer
 from kerasrnn.layers.registry import register
 
@@ -33,14 +32,15 @@ class LSTMCell(GatedCell, keras.layers.LSTMCell):
 
     gate_names: ClassVar[tuple[str, ...]] = ("input", "forget", "candidate", "output")
     state_names: ClassVar[tuple[str, ...]] = ("hidden", "cell")
+    memory_gates: ClassVar[dict[str, int]] = {"forget": 1, "input": -1}
+    fused: ClassVar[bool] = True
 
     def update(self, projected: Tensor, states: list[Tensor], mm: Product) -> tuple[list[Tensor], dict[str, Tensor]]:
         h, c = states
-        i, f, g, o = ops.split(projected + mm(0, h), 4, axis=-1)  # (b, u) each
-        i, f, o = (self.recurrent_activation(gate) for gate in (i, f, o))
-        g = self.activation(g)
+        squash, act = self.recurrent_activation, self.activation
+        i, f, g, o = activated(mm(0, h, projected), [squash, squash, act, squash])  # (b, u) each
         c = f * c + i * g
-        h = o * self.activation(c)
+        h = o * act(c)
         return [h, c], {"input": i, "forget": f, "candidate": g, "output": o}
 
 

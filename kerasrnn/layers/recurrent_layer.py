@@ -1,6 +1,5 @@
 """What every recurrent layer of this package does beyond its cell: masks, states, gates out."""
 
-import inspect
 from typing import Any, ClassVar
 
 import keras
@@ -8,16 +7,23 @@ from keras import ops
 
 from kerasrnn import _compat, engine
 from kerasrnn.layers.arguments import require_built, valid_mask, valid_states
-from kerasrnn.layers.gated_cell import GatedCell
+from kerasrnn.layers.constructor import cell_options, cudnn_option, layer_options
+from kerasrnn.layers.fused import recur_packed
+from kerasrnn.layers.gated_cell import GatedCell, add_bias
+from kerasrnn.layers.keeps_states import KeepsStates
 
 Tensor = Any
 
 
-class RecurrentLayer(keras.layers.RNN):
+class RecurrentLayer(KeepsStates, keras.layers.RNN):
     """A `keras.layers.RNN` that can hand out its gates, and whose numbers padding never changes.
 
-    A subclass also extends the Keras layer it replaces and names its `cell_class`; constructor, weights and
-    configuration are then those of the Keras layer.
+    A subclass names its `cell_class`. One that replaces a Keras layer also extends it and names it as `keras_layer`;
+    constructor, weights and configuration are then those of the Keras layer. Any other takes, by name, what the
+    constructors of its cell and of `keras.layers.RNN` take.
+
+    A stateful layer keeps its states between calls: `get_states()` gives them, `set_states(states)` puts others in
+    their place, `reset_states(states=None)` begins again.
 
     Masks: `(b, t)` bool, True = keep, any pattern. On masked steps states hold and gates are 0; outputs repeat the
     last output (zeros before the first valid step), or are zeros with `zero_output_for_mask=True`. A row that is
@@ -28,6 +34,9 @@ class RecurrentLayer(keras.layers.RNN):
         return_gates: return `(output, *states, gates)` with `gates` a flat dict of `(b, t, u)` tensors: one for each of
             the cell's `gate_names`, and one for each state after every step (`hidden`, and `cell` where there is one).
             Always in the order of the input's time, also with `go_backwards=True`.
+        recompute: in training keep the states of √t steps only, and compute the rest again for the gradients: for long
+            sequences, in memory that beyond inputs and outputs grows like √t, for about a third more time. Not under
+            an outer `jit_compile=True`.
 
     Call arguments:
         sequences: `(b, t, d)` float.
@@ -46,29 +55,20 @@ class RecurrentLayer(keras.layers.RNN):
     activity_regularizer: Any
     cell_class: ClassVar[Any]  # a class
     cell_name: ClassVar[str]  # as in Keras, for it is part of the weights' paths
-    keras_layer: ClassVar[Any]  # a class
+    keras_layer: ClassVar[Any] = None  # a class, or None where Keras has no such layer
 
-    def __init__(self, units: int, *args: Any, return_gates: bool = False, **kwargs: Any) -> None:
-        signature = inspect.signature(self.keras_layer.__init__)
-        bound = signature.bind(self, units, *args, **kwargs)
-        bound.apply_defaults()
-        options = dict(list(bound.arguments.items())[1:])
-        options.update(options.pop("kwargs", {}))
-        for name in ("dropout", "recurrent_dropout"):
-            if not 0.0 <= options[name] <= 1.0:
-                raise ValueError(f"`{name}` is a rate and must be between 0 and 1; received {options[name]}.")
-        use_cudnn = options.pop("use_cudnn") if "use_cudnn" in signature.parameters else False
-        if use_cudnn not in ("auto", True, False):
-            raise ValueError(f"`use_cudnn` must be 'auto', True or False; received {use_cudnn!r}.")
-        of_cell = set(inspect.signature(self.cell_class.__init__).parameters) | {"implementation"}
-        of_cell -= {"self", "kwargs"}
-        cell_options = {name: options.pop(name) for name in list(options) if name in of_cell}
-        cell_options |= {name: options[name] for name in ("dtype", "trainable") if name in options}
-        cell = self.cell_class(**cell_options, name=self.cell_name)
+    def __init__(
+        self, units: int, *args: Any, return_gates: bool = False, recompute: bool = False, **kwargs: Any
+    ) -> None:
+        options = layer_options(self, units, *args, **kwargs)
+        use_cudnn = cudnn_option(self, options)
+        of_cell = cell_options(self.cell_class, options)
+        cell = self.cell_class(**of_cell, name=self.cell_name)
 
         keras.layers.RNN.__init__(self, cell, **options)  # the Keras layer's own would make Keras' cell
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self.return_gates = return_gates
+        self.recompute = recompute
         self.use_cudnn = use_cudnn
         self.supports_masking = True
         if self._fused_path():
@@ -122,9 +122,12 @@ class RecurrentLayer(keras.layers.RNN):
         self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training: bool = False
     ) -> tuple[Tensor, Tensor, list[Any]]:
         """Keras' seam for the loop over time: `(last output, outputs, states)`, gates as one more state if returned."""
-        if mask is None and not self.return_gates and sequences.shape[1] != 0 and self._fused_path():
-            last, outputs, states = super().inner_loop(sequences, initial_state, mask, training)
-            return last, outputs, list(states)
+        if not self.return_gates and sequences.shape[1] != 0 and self._fused_path():
+            if mask is None:
+                last, outputs, states = super().inner_loop(sequences, initial_state, None, training)
+                return last, outputs, list(states)
+            if keras.config.backend() == "tensorflow":  # Keras has no fused kernel for masks elsewhere
+                return self._packed_inner_loop(sequences, initial_state, mask, training)
         if self.use_cudnn is True and not self.return_gates and not self._fused_path():
             raise ValueError(
                 "`use_cudnn=True` needs a GPU and the standard activations, a bias, no recurrent dropout and no "
@@ -134,6 +137,17 @@ class RecurrentLayer(keras.layers.RNN):
             sequences, initial_state, mask, training, self.return_sequences, self.return_gates
         )
         return last, outputs, [*states, gates] if self.return_gates else states
+
+    def _packed_inner_loop(
+        self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor, training: bool
+    ) -> tuple[Tensor, Tensor, list[Any]]:
+        def run(sequences: Tensor, mask: Tensor) -> Any:
+            return super(RecurrentLayer, self).inner_loop(sequences, initial_state, mask, training)
+
+        sequences = ops.where(mask[..., None], sequences, ops.zeros_like(sequences))
+        hidden, states = recur_packed(run, sequences, initial_state, mask, self.go_backwards, self.return_sequences)
+        last = _where_any(mask, sequences, states[0])
+        return last, last[:, None] if hidden is None else self._outputs(hidden, mask), states
 
     def trace(self, sequences: Tensor, initial_state: Any = None, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Every gate and state over time, from any built layer, without dropout.
@@ -169,7 +183,8 @@ class RecurrentLayer(keras.layers.RNN):
             if states is None:
                 states = self.get_initial_state(ops.shape(x_t)[0])
             states = [ops.convert_to_tensor(state, dtype=self.compute_dtype) for state in states]
-            after, gates = self.cell.update(self.cell.project(x_t), states, self.cell.products())
+            projected = add_bias(self.cell.project(x_t), self.cell.project_bias())
+            after, gates = self.cell.advance(projected, states, self.cell.products())
         if self.return_gates:
             return after[0], after, gates | dict(zip(self.cell.state_names, after, strict=True))
         return after[0], after
@@ -185,25 +200,21 @@ class RecurrentLayer(keras.layers.RNN):
     ) -> tuple[Tensor, Tensor, list[Tensor], dict[str, Tensor]]:
         """`(last output (b, u), outputs (b, t, u) in processing order, states, gates in input order)`."""
         cell: GatedCell = self.cell
-        names = cell.state_names
         if mask is not None:  # NaN under a mask must not meet a kernel: 0·NaN is NaN in its gradient
             sequences = ops.where(mask[..., None], sequences, ops.zeros_like(sequences))
-        mm = cell.products(training)
-
-        def step(projected: Tensor, before: list[Tensor]) -> tuple[list[Tensor], dict[str, Tensor]]:
-            after, gates = cell.update(projected, before, mm)
-            return after, gates | dict(zip(names, after, strict=True))
-
-        kept = (*cell.gate_names, *names) if all_gates else names[:1] if all_outputs else ()
-        final, traces = engine.scan(
-            step,
-            cell.project(sequences, training),
+        shape = (*ops.shape(sequences)[:2], cell.units)
+        final, traces = engine.recur(
+            cell,
+            sequences,
             states,
             mask,
-            widths=dict.fromkeys(kept, self.units),
-            held={name: index for index, name in enumerate(names)},
+            input_masks=cell.input_masks(training),
+            recurrent_masks=cell.recurrent_masks(training),
+            zoned=cell.zoneout_masks(training, shape),
+            kept=(*cell.gate_names, *cell.state_names) if all_gates else cell.state_names[:1] if all_outputs else (),
             go_backwards=self.go_backwards,
             unroll=self.unroll,
+            recompute=self.recompute and training,
         )
         last = _where_any(mask, sequences, final[0])
         outputs = self._outputs(traces["hidden"], mask) if all_outputs else last[:, None]
@@ -221,7 +232,9 @@ class RecurrentLayer(keras.layers.RNN):
         return ops.where(valid[..., None], hidden, ops.zeros_like(hidden))
 
     def _fused_path(self) -> bool:
-        return bool(self.use_cudnn) and _compat.fused_kernels_apply(self) and _compat.has_gpu()
+        cell: GatedCell = self.cell
+        exact = vars(type(cell)).get("fused", False) and not any(cell.zoneout_rates)  # not inherited: see `GatedCell`
+        return bool(self.use_cudnn) and exact and _compat.fused_kernels_apply(self) and _compat.has_gpu()
 
     def _valid_states(self, sequences: Tensor, initial_state: Any) -> list[Tensor]:
         expected, received = self._expected_batch_size, sequences.shape[0]
@@ -244,7 +257,7 @@ class RecurrentLayer(keras.layers.RNN):
         shape = super().compute_output_shape(sequences_shape)
         if not self.return_gates:
             return shape
-        gate = (sequences_shape[0], sequences_shape[1], self.units)
+        gate = (sequences_shape[0], sequences_shape[1], self.cell.units)
         gates = dict.fromkeys((*self.cell.gate_names, *self.cell.state_names), gate)
         return (*shape, gates) if self.return_state else (shape, gates)
 
@@ -259,10 +272,18 @@ class RecurrentLayer(keras.layers.RNN):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
+        if self.keras_layer is None:
+            config.pop("cell")
+            config["activity_regularizer"] = keras.regularizers.serialize(self.activity_regularizer)
+            config |= {name: option for name, option in self.cell.get_config().items() if name not in config}
         config["seed"] = self.cell.seed
         if hasattr(self.cell, "implementation"):
             config |= {"use_cudnn": self.use_cudnn, "implementation": self.cell.implementation}
-        return config | {"return_gates": self.return_gates}
+        return config | self.cell.own_config() | {"return_gates": self.return_gates, "recompute": self.recompute}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        return cls(**config)
 
 
 def _where_any(mask: Tensor | None, sequences: Tensor, state: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ class SimpleRNNCell(GatedCell, keras.layers.SimpleRNNCell):
     state_names: ClassVar[tuple[str, ...]] = ("hidden",)
 
     def update(self, projected: Tensor, states: list[Tensor], mm: Product) -> tuple[list[Tensor], dict[str, Tensor]]:
-        return [self.activation(projected + mm(0, states[0]))], {}
+        return [self.activation(mm(0, states[0], projected))], {}
 
 
 @register

@@ -1,11 +1,11 @@
 """One step of any Keras cell, with its gates by name."""
 
+from functools import partial
 from typing import Any
 
 import keras
-from keras import ops
 
-from kerasrnn.layers.gated_cell import GatedCell
+from kerasrnn.layers.gated_cell import GatedCell, add_bias, multiplier
 from kerasrnn.layers.gru import GRUCell
 from kerasrnn.layers.lstm import LSTMCell
 from kerasrnn.layers.simple_rnn import SimpleRNNCell
@@ -42,16 +42,10 @@ def traced_step(cell: Any, inputs: Tensor, states: list[Any]) -> tuple[Tensor, l
         output, after = cell(inputs, before if nested else states)
         after = list(after) if isinstance(after, (list, tuple)) else [after]
         return output, after, {f"state_{index}": state for index, state in enumerate(after)}
-    bias = equations.project_bias(cell)
-    projected = ops.matmul(inputs, cell.kernel) + (0 if bias is None else bias)
-    products = equations.recurrent_products(cell)
-
-    def mm(k: int, a: Tensor) -> Tensor:
-        kernel, recurrent_bias = products[k]
-        product = ops.matmul(a, kernel)
-        return product if recurrent_bias is None else product + recurrent_bias
-
-    after, gates = equations.update(cell, projected, before, mm)
+    projected = add_bias(equations.project(cell, inputs), equations.project_bias(cell))
+    mm = multiplier(equations.recurrent_products(cell))
+    own = isinstance(cell, GatedCell)
+    after, gates = (cell.advance if own else partial(equations.update, cell))(projected, before, mm)
     return after[0], after, gates | dict(zip(equations.state_names, after, strict=True))
 
 

@@ -1,0 +1,168 @@
+"""`recur`: a cell over a sequence, by the fastest way that applies here."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasrnn import _compat
+from kerasrnn.engine import linear
+from kerasrnn.engine.scan import Scanned, scan
+
+Tensor = Any
+
+EAGER_STEPS = 1000  # run one by one, as is quickest for a first look, before a cell is compiled for eager use too
+
+_portable: ContextVar[bool] = ContextVar("portable", default=False)
+
+
+@contextmanager
+def portable() -> Iterator[None]:
+    """Within this, graphs are made of plain TensorFlow operations, with no program compiled inside of them.
+
+    For what is exported to a runtime other than TensorFlow. Keras' own `model.export` does not need it.
+    """
+    token = _portable.set(True)
+    try:
+        yield
+    finally:
+        _portable.reset(token)
+
+
+def recur(
+    cell: Any,
+    sequences: Tensor,
+    states: list[Tensor],
+    mask: Tensor | None,
+    *,
+    input_masks: Any = None,
+    recurrent_masks: Any = None,
+    zoned: list[Tensor | None] | None = None,
+    kept: Sequence[str] = (),
+    go_backwards: bool = False,
+    unroll: bool = False,
+    recompute: bool = False,
+) -> Scanned:
+    """Run a gated cell over time.
+
+    Args:
+        cell: what states `project`, `project_bias`, `recurrent_products` and `advance`, as `layers.GatedCell` does.
+        sequences: `(b, t, d)`; nothing but zeros where the mask is False.
+        states: the initial states, `(b, u)` each.
+        mask: `(b, t)` bool, True = keep, or None. On masked steps states hold and gates are 0.
+        input_masks: dropout masks of the input, `(b, d)`, one or a list of one for each gate; or None.
+        recurrent_masks: dropout masks of the recurrent products, `(b, u)`, likewise.
+        zoned: for each state None or the zoneout masks `(b, t, u)`; or None.
+        kept: names of the gates and states that are wanted over time.
+        go_backwards: run from the last step to the first.
+        unroll: write the steps out.
+        recompute: keep only √t states for the gradients and compute the rest again.
+
+    Returns:
+        `Scanned(states, traces)`, the traces `(b, t, u)` in processing order.
+    """
+    options: Any = {
+        "input_masks": input_masks,
+        "recurrent_masks": recurrent_masks,
+        "zoned": zoned,
+        "kept": kept,
+        "go_backwards": go_backwards,
+    }
+    if unroll or sequences.shape[1] == 0 or not _compiles(cell, sequences, states):
+        return _scan(cell, sequences, states, mask, unroll=unroll, **options)
+    if recompute and (keras.config.backend() == "jax" or _compat.records_gradients()):
+        return _recompute(cell, sequences, states, mask, **options)
+    if hasattr(cell, "linear"):
+        return linear.recur(cell, sequences, states, mask, **options)
+    if keras.config.backend() == "jax":
+        return _scan(cell, sequences, states, mask, unroll=False, **options)
+    from kerasrnn.engine import tensorflow_adjoint
+
+    return tensorflow_adjoint.recur(cell, sequences, states, mask, **options)
+
+
+def _recompute(cell: Any, sequences: Tensor, states: list[Tensor], mask: Tensor | None, **options: Any) -> Scanned:
+    if keras.config.backend() == "jax":
+        from kerasrnn.engine import jax_recompute
+
+        return jax_recompute.recur(partial(_scan, unroll=False), cell, sequences, states, mask, **options)
+    from kerasrnn.engine import recompute
+
+    return recompute.recur(cell, sequences, states, mask, **options)
+
+
+def _compiles(cell: Any, sequences: Tensor, states: list[Tensor]) -> bool:
+    """Whether a loop of our own may run, rather than the step-by-step one."""
+    if keras.config.backend() != "tensorflow":
+        return keras.config.backend() == "jax"
+    if _portable.get() or _compat.has_gpu():
+        return False
+    # The compiled loops have one gradient, not the gradient of it.
+    if _compat.may_differentiate_twice([sequences, *states, *cell.trainable_variables]):
+        return False
+    if not _eager():
+        return not _compat.exporting()
+    done = cell.__dict__.get("_eager_steps", 0)
+    if done < EAGER_STEPS:
+        object.__setattr__(cell, "_eager_steps", done + sequences.shape[1])
+    return bool(done >= EAGER_STEPS)
+
+
+def _eager() -> bool:
+    import tensorflow as tf
+
+    return bool(tf.executing_eagerly())
+
+
+def _scan(
+    cell: Any,
+    sequences: Tensor,
+    states: list[Tensor],
+    mask: Tensor | None,
+    *,
+    input_masks: Any,
+    recurrent_masks: Any,
+    zoned: list[Tensor | None] | None,
+    kept: Sequence[str],
+    go_backwards: bool,
+    unroll: bool,
+) -> Scanned:
+    """As `recur`, by the loop of the backend."""
+    bias = cell.project_bias()
+    projected = cell.project(sequences, input_masks)
+    projected = projected if bias is None else projected + bias
+    mm = cell.products(recurrent_masks)
+    names = cell.state_names
+    random = {index: masks for index, masks in enumerate(zoned or []) if masks is not None}
+    widths = [projected.shape[-1], *(masks.shape[-1] for masks in random.values())]
+    if random:  # one tensor runs over time: the masks ride behind the projection
+        projected = ops.concatenate([projected, *random.values()], axis=-1)
+
+    def step(now: Tensor, before: list[Tensor]) -> tuple[list[Tensor], dict[str, Tensor]]:
+        drawn: list[Tensor | None] | None = None
+        if random:
+            now, *masks = ops.split(now, _starts(widths), axis=-1)
+            drawn = [None] * len(names)
+            for index, one in zip(random, masks, strict=True):
+                drawn[index] = one
+        after, gates = cell.advance(now, before, mm, drawn)
+        return after, gates | dict(zip(names, after, strict=True))
+
+    return scan(
+        step,
+        projected,
+        states,
+        mask,
+        widths=dict.fromkeys(kept, cell.units),
+        held={name: index for index, name in enumerate(names)},
+        go_backwards=go_backwards,
+        unroll=unroll,
+    )
+
+
+def _starts(widths: list[int]) -> list[int]:
+    return [sum(widths[: index + 1]) for index in range(len(widths) - 1)]

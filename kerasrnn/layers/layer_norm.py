@@ -1,0 +1,67 @@
+"""Layer normalisation, and the options of the cells that use it."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+
+
+def layer_norm(x: Tensor, epsilon: float, gamma: Tensor, beta: Tensor | None = None) -> Tensor:
+    """`(x - mean) / sqrt(variance + epsilon) * gamma + beta` over the last axis, with the biased variance.
+
+    In half precision mean and variance, which it cannot hold, are computed in float32.
+    """
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    wide = ops.cast(x, "float32") if dtype in ("float16", "bfloat16") else x
+    centred = wide - ops.mean(wide, axis=-1, keepdims=True)
+    scale = ops.rsqrt(ops.mean(ops.square(centred), axis=-1, keepdims=True) + epsilon)
+    normal = ops.cast(centred * scale, dtype) * gamma
+    return normal if beta is None else normal + beta
+
+
+class LayerNormed:
+    """Options and weights of a cell with layer normalisation; mixed in before `GatedCell`.
+
+    Args:
+        norm_epsilon: added to the variance, above 0.
+        gamma_initializer: how the gains begin.
+    """
+
+    units: int
+    add_weight: Any
+
+    def __init__(self, *args: Any, norm_epsilon: float = 1e-3, gamma_initializer: Any = "ones", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not norm_epsilon > 0.0:
+            raise ValueError(f"`norm_epsilon` must be above 0; received {norm_epsilon!r}. The default is 1e-3.")
+        self.norm_epsilon = norm_epsilon
+        self.gamma_initializer = keras.initializers.get(gamma_initializer)
+
+    def add_gain(self, name: str, width: int) -> Any:
+        return self.add_weight(name=name, shape=(width,), initializer=self.gamma_initializer)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {  # type: ignore[misc]
+            "norm_epsilon": self.norm_epsilon,
+            "gamma_initializer": keras.initializers.serialize(self.gamma_initializer),
+        }
+
+
+class ShiftedLayerNormed(LayerNormed):
+    """A `LayerNormed` cell one of whose normalisations has a shift too, that no bias makes up for.
+
+    Args:
+        beta_initializer: how the shift begins.
+    """
+
+    def __init__(self, *args: Any, beta_initializer: Any = "zeros", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.beta_initializer = keras.initializers.get(beta_initializer)
+
+    def add_shift(self, name: str, width: int) -> Any:
+        return self.add_weight(name=name, shape=(width,), initializer=self.beta_initializer)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"beta_initializer": keras.initializers.serialize(self.beta_initializer)}
