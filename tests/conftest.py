@@ -1,4 +1,4 @@
-"""Settings that must be in place before TensorFlow is imported, and the fixtures that every test may use."""
+"""Settings that must be in place before TensorFlow or JAX is imported, and the fixtures that every test may use."""
 
 import os
 import sys
@@ -13,6 +13,13 @@ from hypothesis import Phase, settings
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same sums in the same order, and no notice about it
 os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")  # TF32 keeps ten bits: too few for a comparison to 1e-5
+
+if os.environ.get("KERAS_BACKEND") == "jax":  # it compiles every call, which is most of a test's time
+    programs = Path(__file__).parent.parent / "build" / "jax" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(programs))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 sys.path.insert(0, str(Path(__file__).parent / "reference"))  # the oracles are imported by tests in other folders too
 
@@ -31,6 +38,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "filterwarnings", "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    other = {"tensorflow": "jax", "jax": "tensorflow"}[os.environ.get("KERAS_BACKEND", "tensorflow")]
+    config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(other)])
+    items[:] = [item for item in items if not item.get_closest_marker(other)]
 
 
 @pytest.fixture
@@ -69,3 +82,13 @@ def float64() -> Iterator[None]:
     yield
     keras.config.set_floatx(floatx)
     keras.config.set_dtype_policy(before)
+
+
+@pytest.fixture(autouse=True)
+def small_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One shard of two phases compiles in a fraction of the time of two of four, which `test_engine` compares."""
+    if "tensorflow" in sys.modules:
+        from kerasrnn.engine import tensorflow_adjoint
+
+        monkeypatch.setattr(tensorflow_adjoint, "_cores", lambda: 1)
+        monkeypatch.setattr(tensorflow_adjoint, "PHASES", 2)

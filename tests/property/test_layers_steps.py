@@ -5,24 +5,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from backend import JAX, MODES, compiled, to_tensor
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_cases import KINDS, B, D, U, assert_close, call, initial, inputs, make, random_weights
+from layer_cases import LOOPED, B, D, U, assert_close, call, initial, inputs, make, random_weights
 
 from kerasrnn import layers
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", LOOPED)
 def test_step_equals_scan(kind: str, rng: np.random.Generator) -> None:
     layer = make(layers, kind, return_sequences=True, return_state=True, return_gates=True, dtype="float64")
     x, states = inputs(rng), initial(kind, rng)
     layer.build(x.shape)
     random_weights(layer, rng)
     sequence, *final, gates = call(layer, x, states)
-    now: Any = [tf.constant(s) for s in states]
+    now: Any = [to_tensor(s) for s in states]
     for t in range(x.shape[1]):
-        output, now, *rest = layer.step(tf.constant(x[:, t]), now)
+        output, now, *rest = layer.step(to_tensor(x[:, t]), now)
         assert_close(output, sequence[:, t], 1e-12)
         assert_close(now[0], gates["hidden"][:, t], 1e-12)
         for opened in rest:
@@ -30,7 +30,7 @@ def test_step_equals_scan(kind: str, rng: np.random.Generator) -> None:
     assert_close(list(now), final, 1e-12)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", LOOPED)
 def test_step_is_one_graph_for_a_stream(kind: str, rng: np.random.Generator) -> None:
     """A stream of any length runs one compiled step."""
     layer = make(layers, kind, return_sequences=True, dtype="float64")
@@ -38,25 +38,21 @@ def test_step_is_one_graph_for_a_stream(kind: str, rng: np.random.Generator) -> 
     expected = call(layer, x)
     traces = []
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((None, D), "float64"),
-            [tf.TensorSpec((None, U), "float64")] * len(initial(kind, rng)),
-        ]
-    )
-    def step(x_t: Any, states: Any) -> Any:
+    def step(x_t: Any, *states: Any) -> Any:
         traces.append(1)
-        return layer.step(x_t, states)[:2]
+        return layer.step(x_t, list(states))[:2]
 
+    signature = [((None, D), "float64"), *[((None, U), "float64")] * len(initial(kind, rng))]
+    step = compiled(step, MODES[1], signature)
     states: Any = layer.get_initial_state(batch_size=B)
     for t in range(x.shape[1]):
-        output, states = step(tf.constant(x[:, t]), states)
+        output, states = step(to_tensor(x[:, t]), *states)
         assert_close(output, expected[:, t], 1e-12)
     assert len(traces) == 1
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=8)
+@pytest.mark.parametrize("kind", LOOPED)
+@settings(max_examples=2 if JAX else 8)  # JAX compiles every call
 @given(cuts=st.lists(st.integers(0, 6), max_size=3), seed=st.integers(0, 99))
 def test_chunks_equal_the_whole(kind: str, cuts: list[int], seed: int) -> None:
     """Carrying the state over any cuts, empty chunks included, changes nothing."""
@@ -75,8 +71,8 @@ def test_chunks_equal_the_whole(kind: str, cuts: list[int], seed: int) -> None:
     assert_close(list(now), final, 1e-12)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=8)
+@pytest.mark.parametrize("kind", LOOPED)
+@settings(max_examples=2 if JAX else 8)  # JAX compiles every call
 @given(rows=st.permutations(range(4)), seed=st.integers(0, 99))
 def test_rows_do_not_see_each_other(kind: str, rows: list[int], seed: int) -> None:
     """A row's numbers depend neither on the others nor on its place in the batch."""

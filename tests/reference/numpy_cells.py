@@ -120,14 +120,15 @@ def gru(
     return step
 
 
-STATES = {"simple_rnn": ("hidden",), "lstm": ("hidden", "cell"), "gru": ("hidden",)}
-"""The states of each kind, in the order in which a layer takes and returns them."""
-
-GATES = {
-    "simple_rnn": (),
-    "lstm": ("input", "forget", "candidate", "output"),
-    "gru": ("update", "reset", "candidate"),
+GATES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("simple_rnn", "layer_norm_simple_rnn", "ind_rnn", "esn"), ()),
+    **dict.fromkeys(("lstm", "peephole_lstm", "layer_norm_lstm"), ("input", "forget", "candidate", "output")),
+    **dict.fromkeys(("gru", "layer_norm_gru"), ("update", "reset", "candidate")),
+    "coupled_lstm": ("forget", "candidate", "output"),
+    "min_gru": ("update", "candidate"),
+    "min_lstm": ("input", "forget", "candidate"),
 }
+STATES = {kind: ("hidden", "cell") if "output" in gates else ("hidden",) for kind, gates in GATES.items()}
 
 
 @dataclass

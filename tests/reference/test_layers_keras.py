@@ -7,8 +7,25 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from layer_cases import KINDS, MASKS, B, D, T, U, assert_close, call, initial, inputs, make, make_cell, random_weights
+from backend import JAX, gradients, to_tensor
+from keras import ops
+from layer_cases import (
+    KERAS_KINDS,
+    MASKS,
+    B,
+    D,
+    T,
+    U,
+    assert_close,
+    by_contract,
+    call,
+    initial,
+    inputs,
+    make,
+    make_cell,
+    random_weights,
+    way,
+)
 
 from kerasrnn import layers
 
@@ -28,10 +45,14 @@ def theirs_and_ours(kind: str, shape: tuple[int, ...], rng: np.random.Generator,
     return theirs, ours
 
 
-@pytest.mark.parametrize("start", ["zeros", "given"])
-@pytest.mark.parametrize("go_backwards", [False, True], ids=["forwards", "backwards"])
-@pytest.mark.parametrize("mask", MASKS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("mask", "go_backwards", "start"),
+    [("none", True, "given"), ("right", False, "zeros"), ("left", True, "zeros"), ("empty row", False, "given")]
+    if JAX  # which compiles every call
+    else itertools.product(MASKS, [False, True], ["zeros", "given"]),
+    ids=way,
+)
+@pytest.mark.parametrize("kind", KERAS_KINDS)
 def test_every_combination(kind: str, mask: str, go_backwards: bool, start: str, rng: np.random.Generator) -> None:
     x, states = inputs(rng), initial(kind, rng) if start == "given" else None
     zeros = (False,) if mask == "none" else (False, True)
@@ -41,6 +62,7 @@ def test_every_combination(kind: str, mask: str, go_backwards: bool, start: str,
         if not sequences:  # documented to matter for sequences alone; `test_the_last_output_is_never_padding`
             theirs.zero_output_for_mask = False
         expected = call(theirs, x, states, MASKS[mask])
+        expected = by_contract(expected, MASKS[mask], go_backwards, zero, sequences)
         actual = call(ours, x, states, MASKS[mask])
         assert type(actual) is type(expected)
         assert_close(actual, expected, TOLERANCE)
@@ -67,7 +89,7 @@ OPTIONS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KERAS_KINDS)
 def test_other_options(kind: str, options: dict[str, Any], rng: np.random.Generator) -> None:
     known = inspect.signature(type(make(keras.layers, kind))).parameters
     options = {k: v for k, v in options.items() if k in known or k in ("implementation", "zero_output_for_mask")}
@@ -75,29 +97,33 @@ def test_other_options(kind: str, options: dict[str, Any], rng: np.random.Genera
         options.pop("implementation", None)
     x, states = inputs(rng), initial(kind, rng)
     theirs, ours = theirs_and_ours(kind, x.shape, rng, return_sequences=True, return_state=True, **options)
-    for mask in ("none", "holes"):
+    for mask in ("holes",) if JAX else ("none", "holes"):
         expected = call(theirs, x, states, MASKS[mask], training=False)
+        backwards, zero = (options.get(name, False) for name in ("go_backwards", "zero_output_for_mask"))
+        expected = by_contract(expected, MASKS[mask], backwards, zero)
         assert_close(call(ours, x, states, MASKS[mask], training=False), expected, TOLERANCE)
 
 
 @pytest.mark.parametrize("mask", ["none", "left"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KERAS_KINDS)
 def test_stateful(kind: str, mask: str, rng: np.random.Generator) -> None:
     """State is carried from batch to batch, also where masked, and `reset_state` clears it."""
     theirs, ours = theirs_and_ours(kind, (B, T, D), rng, stateful=True, return_sequences=True, return_state=True)
     first, second = inputs(rng), inputs(rng)
     for x in (first, second, second):
-        assert_close(call(ours, x, mask=MASKS[mask]), call(theirs, x, mask=MASKS[mask]), TOLERANCE)
+        expected = by_contract(call(theirs, x, mask=MASKS[mask]), MASKS[mask])
+        assert_close(call(ours, x, mask=MASKS[mask]), expected, TOLERANCE)
     assert_close([np.asarray(s) for s in ours.states], [np.asarray(s) for s in theirs.states], TOLERANCE)
     theirs.reset_state()
     ours.reset_state()
-    assert_close(call(ours, first, mask=MASKS[mask]), call(theirs, first, mask=MASKS[mask]), TOLERANCE)
+    expected = by_contract(call(theirs, first, mask=MASKS[mask]), MASKS[mask])
+    assert_close(call(ours, first, mask=MASKS[mask]), expected, TOLERANCE)
 
 
 @pytest.mark.parametrize(
     "dropout", [{"dropout": 0.4}, {"recurrent_dropout": 0.4}, {"dropout": 0.3, "recurrent_dropout": 0.3}]
 )
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KERAS_KINDS)
 def test_dropout_draws_keras_masks(kind: str, dropout: dict[str, float], rng: np.random.Generator) -> None:
     """With the same seed, training gives Keras' numbers: the same masks, the same at every step of a sequence."""
     x = inputs(rng)
@@ -110,25 +136,27 @@ def test_dropout_draws_keras_masks(kind: str, dropout: dict[str, float], rng: np
         assert np.abs(np.asarray(expected) - inactive).max() > 1e-2
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KERAS_KINDS)
 def test_gradients_are_keras(kind: str, rng: np.random.Generator) -> None:
     x, states = inputs(rng), initial(kind, rng)
     theirs, ours = theirs_and_ours(kind, x.shape, rng, return_sequences=True, return_state=True)
     heads = [rng.standard_normal((B, T, U))] + [rng.standard_normal((B, U)) for _ in states]
+    mask = MASKS["holes"] | (JAX and np.arange(T) == 0)  # `by_contract` has no gradient
     found = []
     for layer in (theirs, ours):
-        sources = [tf.Variable(v, dtype="float32") for v in (x, *states)]
-        with tf.GradientTape() as tape:
-            outputs = layer(
-                sources[0] * 1.0, initial_state=[s * 1.0 for s in sources[1:]], mask=tf.constant(MASKS["holes"])
-            )
-            loss = tf.add_n([tf.reduce_sum(o * h.astype("float32")) for o, h in zip(outputs, heads, strict=True)])
-        found.append(tape.gradient(loss, [*sources, *layer.trainable_variables]))
-    assert_close([np.asarray(g) for g in found[1]], [np.asarray(g) for g in found[0]], 5 * TOLERANCE)
+
+        def run(x: Any, *states: Any, layer: Any = layer) -> Any:
+            outputs = layer(x, initial_state=list(states), mask=to_tensor(mask))
+            return sum(ops.sum(o * h.astype("float32")) for o, h in zip(outputs, heads, strict=True)), ()
+
+        sources = [v.astype("float32") for v in (x, *states)]
+        found.append(gradients(run, layer.trainable_variables, sources))
+    assert_close(found[1].sources, found[0].sources, 5 * TOLERANCE)
+    assert_close(found[1].variables, found[0].variables, 5 * TOLERANCE)
 
 
 @pytest.mark.parametrize("options", [{}, {"use_bias": False}, {"unit_forget_bias": False}], ids=str)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KERAS_KINDS)
 def test_weights_are_keras(kind: str, options: dict[str, Any], rng: np.random.Generator) -> None:
     """Names, order, shapes, initial values and trainability are Keras', so weights move both ways."""
     options = options if kind == "lstm" or "unit_forget_bias" not in options else {}
@@ -148,7 +176,8 @@ def test_weights_are_keras(kind: str, options: dict[str, Any], rng: np.random.Ge
     random_weights(ours, rng)
     theirs.set_weights(ours.get_weights())
     x = inputs(rng)
-    assert_close(call(theirs, x), call(ours, x), TOLERANCE)
+    if not (JAX and kind == "gru" and "use_bias" in options):  # Keras' GRU makes a bias of float64 there, and fails
+        assert_close(call(theirs, x), call(ours, x), TOLERANCE)
 
 
 def test_weight_files_move_both_ways(tmp_path: Any, rng: np.random.Generator) -> None:
@@ -234,7 +263,7 @@ def test_method_arguments_are_keras(name: str, method: str) -> None:
     assert ours[: len(theirs)] == theirs
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KERAS_KINDS)
 def test_cells_are_keras(kind: str, rng: np.random.Generator) -> None:
     x, states = inputs(rng)[:, 0], initial(kind, rng)
     theirs, ours = make_cell(keras.layers, kind), make_cell(layers, kind)

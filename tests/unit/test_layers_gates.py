@@ -7,9 +7,11 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from backend import JAX, MODES, compiled, gradients, to_tensor
+from keras import ops
 from layer_cases import (
     KINDS,
+    LOOPED,
     MASKS,
     B,
     D,
@@ -22,6 +24,7 @@ from layer_cases import (
     initial,
     inputs,
     make,
+    options_that_fit,
     state_names,
 )
 
@@ -49,11 +52,11 @@ def keys(kind: str, wrapped: bool) -> set[str]:
 
 @pytest.mark.parametrize(
     ("kind", "wrapped"),
-    [*((kind, False) for kind in KINDS), ("lstm", True), ("gru", True)],
-    ids=[*KINDS, "lstm in Bidirectional", "gru in Bidirectional"],
+    [*((kind, False) for kind in LOOPED), ("lstm", True), ("gru", True)],
+    ids=[*LOOPED, "lstm in Bidirectional", "gru in Bidirectional"],
 )
 def test_everywhere_the_same(kind: str, wrapped: bool, tmp_path: Path, rng: np.random.Generator) -> None:
-    """Functional, predict, tf.function, XLA, clone, config, and a `.keras` file give the eager layer's numbers."""
+    """Functional, predict, compiled, clone, config, and a `.keras` file give the eager layer's numbers."""
     model, x = gated_model(kind, wrapped), batch(rng)
     layer = model.get_layer("rnn")
     assert set(model.output[-1]) == keys(kind, wrapped)
@@ -61,10 +64,8 @@ def test_everywhere_the_same(kind: str, wrapped: bool, tmp_path: Path, rng: np.r
         assert tuple(value.shape) == (None, None, U)
     expected = call(layer, x, mask=MASKS["holes"])
     assert set(expected[-1]) == keys(kind, wrapped)
-    assert_close(layer.trace(tf.constant(x), mask=tf.constant(MASKS["holes"])), expected[-1], 1e-6)
+    assert_close(layer.trace(to_tensor(x), mask=to_tensor(MASKS["holes"])), expected[-1], 1e-6)
 
-    graph = tf.function(model, input_signature=[tf.TensorSpec((None, None, D))])
-    xla = tf.function(model, jit_compile=True)
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())
     again = keras.Model.from_config(json.loads(json.dumps(model.get_config())))
@@ -74,29 +75,28 @@ def test_everywhere_the_same(kind: str, wrapped: bool, tmp_path: Path, rng: np.r
     found = {
         "functional": model(x),
         "predict": model.predict(x, verbose=0),
-        "graph": graph(x),
-        "xla": xla(x),
         "clone": clone(x),
         "config": again(x),
         "file": loaded(x),
-    }
+    } | {mode: compiled(model, mode, [((None, None, D), "float32")])(x) for mode in MODES[1:]}
     for actual in found.values():
         assert_close(list(actual), list(expected), 1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", LOOPED)
 def test_trace_of_any_built_layer(kind: str, rng: np.random.Generator) -> None:
     """`trace` gives what `return_gates` gives, whatever the layer returns; it and `step` leave the layer as it was."""
     x, states = inputs(rng).astype("float32"), initial(kind, rng)
     for backwards in (False, True):
         options = {"go_backwards": backwards, "dropout": 0.5, "recurrent_dropout": 0.5, "seed": 1}
+        options = options_that_fit(kind, options)
         full, plain = make(layers, kind, return_gates=True, **options), make(layers, kind, **options)
         for layer in (full, plain):
             layer.build((B, T, D))
         plain.set_weights(full.get_weights())
         before = [np.asarray(v) for v in plain.variables]
-        for mask in (None, MASKS["holes"]):
-            for start in (None, states):
+        for mask in (MASKS["holes"],) if JAX else (None, MASKS["holes"]):
+            for start in (states,) if JAX else (None, states):
                 expected = call(full, x, start, mask)[-1]
                 assert_close(plain.trace(x, initial_state=start, mask=mask), expected, 1e-6)
         output, _ = plain.step(x[:, 0], states)
@@ -132,17 +132,19 @@ def test_return_gates_changes_nothing_else(wrapped: bool, rng: np.random.Generat
         keras.utils.set_random_seed(1)
         layer: Any = layers.LSTM(U, return_gates=gates, activity_regularizer=keras.regularizers.L2(0.3))
         layer = layers.Bidirectional(layer) if wrapped else layer
-        with tf.GradientTape() as tape:
-            output = layer(tf.constant(x))
+        layer.build(x.shape)
+
+        def run(x: Any, layer: Any = layer, gates: bool = gates) -> Any:
+            output = layer(x)
             output = output[0] if gates else output
-            loss = tf.reduce_sum(output**2) + tf.add_n(layer.losses)
-        found.append(
-            [np.asarray(output), np.asarray(loss), *map(np.asarray, tape.gradient(loss, layer.trainable_variables))]
-        )
+            assert layer.losses
+            return ops.sum(output**2) + sum(layer.losses), output
+
+        found.append(list(gradients(run, layer.trainable_variables, [x])))
     assert_close(found[1], found[0], 1e-6)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in LOOPED if kind != "esn"])
 def test_gates_can_be_trained_on(kind: str, rng: np.random.Generator) -> None:
     """One step of `fit` on a loss of output and a gate lowers it and moves every weight."""
     sequence = keras.Input((None, D))
@@ -159,10 +161,12 @@ def test_gates_can_be_trained_on(kind: str, rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16", "float64"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["lstm", "min_gru"] if JAX else KINDS)
 def test_dtype_policies(kind: str, policy: str, rng: np.random.Generator) -> None:
     """Everything that comes out has the policy's compute dtype, and the numbers are those of float64, rounded."""
-    layer = make(layers, kind, return_sequences=True, return_state=True, return_gates=True, dtype=policy)
+    # JAX has no factorisation in float16, by which Keras draws an orthogonal kernel
+    start = options_that_fit(kind, {"recurrent_initializer": "glorot_uniform"}) if JAX and policy == "float16" else {}
+    layer = make(layers, kind, return_sequences=True, return_state=True, return_gates=True, dtype=policy, **start)
     exact = make(layers, kind, return_sequences=True, return_state=True, return_gates=True, dtype="float64")
     for one in (layer, exact):
         one.build((B, T, D))
@@ -191,9 +195,12 @@ def test_mixed_precision_trains_in_a_model(rng: np.random.Generator) -> None:
     assert history[1] < history[0]
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("wrapped", [False, True], ids=["layer", "Bidirectional"])
 def test_saved_model_with_flat_gates(wrapped: bool, tmp_path: Path, rng: np.random.Generator) -> None:
     """A SavedModel names the gates `gates/NAME`, takes any length, and gives the model's numbers."""
+    import tensorflow as tf
+
     inner = gated_model("lstm", wrapped)
     output, *_, gates = inner.output
     model = keras.Model(inner.input, {"output": output, **{f"gates/{name}": value for name, value in gates.items()}})
@@ -207,7 +214,7 @@ def test_saved_model_with_flat_gates(wrapped: bool, tmp_path: Path, rng: np.rand
         assert_close(actual, expected, 1e-6)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["lstm"] if JAX else KINDS)
 def test_output_shapes_are_those_that_come(kind: str, rng: np.random.Generator) -> None:
     x = inputs(rng).astype("float32")
     for sequences in (False, True):

@@ -1,0 +1,257 @@
+"""Every way through the engine against the plainest one, the step-by-step loop and its automatic gradients."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from layer_cases import KINDS, MASKS, B, D, T, U, assert_close, initial, inputs, make, random_weights
+
+from kerasrnn import engine, layers
+from kerasrnn.engine import recurrence, tensorflow_adjoint
+
+TOLERANCE = 1e-11
+
+
+def random_masks(kind: str, rng: np.random.Generator, count: int) -> dict[str, Any]:
+    """Dropout masks, one for all gates or one for each, and zoneout masks."""
+
+    def draw(*shape: int) -> tf.Tensor:
+        return tf.constant((rng.random(shape) < 0.7) / 0.7)
+
+    def several(width: int) -> Any:
+        return [draw(B, width) for _ in range(count)] if count > 1 else draw(B, width)
+
+    recurrent = {} if kind in ("ind_rnn", "min_gru", "min_lstm") else {"recurrent_masks": several(U)}
+    zoned = [tf.constant((rng.random((B, T, U)) < 0.3).astype(float)) for _ in initial(kind, rng)]
+    return {"input_masks": several(D), "zoned": zoned} | recurrent
+
+
+def outcome(layer: Any, x: Any, states: Any, mask: Any, run: Any, **options: Any) -> Any:
+    """Last states, traces of all gates and states, and the gradients of a loss in which all of them differ."""
+    cell = layer.cell
+    names = (*cell.gate_names, *cell.state_names)
+
+    signature = [tf.TensorSpec((None, None, D), tf.float64), *[tf.TensorSpec((None, U), tf.float64)] * len(states)]
+
+    @tf.function(autograph=False, input_signature=signature)
+    def graph(x: Any, *states: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch([x, *states])
+            found = run(cell, x, list(states), mask, kept=names, **options)
+            terms = [tf.reduce_sum(tf.sin((i + 1.0) * found.traces[name])) for i, name in enumerate(names)]
+            terms += [tf.reduce_sum(tf.cos((i + 2.0) * state)) for i, state in enumerate(found.states)]
+            loss = tf.add_n(terms)
+        weights = [weight.value for weight in cell.trainable_variables]
+        gradients = tape.gradient(loss, [x, *states, *weights], unconnected_gradients="zero")
+        return list(found.states), dict(found.traces), [tf.convert_to_tensor(g) for g in gradients]
+
+    return tf.nest.map_structure(np.asarray, graph(tf.constant(x), *[tf.constant(s) for s in states]))
+
+
+def reference(cell: Any, x: Any, states: Any, mask: Any, **options: Any) -> Any:
+    with engine.portable():
+        return engine.recur(cell, x, states, mask, **options)
+
+
+def case(kind: str, mask: str, rng: np.random.Generator) -> tuple[Any, Any, Any, Any]:
+    layer = make(layers, kind, dtype="float64")
+    layer.build((None, None, D))
+    random_weights(layer, rng)
+    keep = None if MASKS[mask] is None else tf.constant(MASKS[mask])
+    x = inputs(rng)
+    return layer, x if keep is None else np.where(MASKS[mask][..., None], x, 0.0), initial(kind, rng), keep
+
+
+@pytest.mark.parametrize(
+    ("mask", "recompute"),
+    [("none", False), ("holes", False), ("holes", True)],
+    ids=["adjoint", "adjoint under a mask", "recompute"],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_numbers_of_the_plain_loop(kind: str, mask: str, recompute: bool, rng: np.random.Generator) -> None:
+    layer, x, states, keep = case(kind, mask, rng)
+    layer.cell.zoneout_rates = [0.3] * len(states)
+    options = random_masks(kind, rng, 1) | {"go_backwards": mask != "none"}
+    expected = outcome(layer, x, states, keep, reference, **options)
+    assert_close(outcome(layer, x, states, keep, engine.recur, recompute=recompute, **options), expected, TOLERANCE)
+
+
+@pytest.mark.parametrize("mask", ["none", "right"])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "gru_v3"])
+def test_a_dropout_mask_for_each_gate(kind: str, mask: str, rng: np.random.Generator) -> None:
+    layer, x, states, keep = case(kind, mask, rng)
+    options = random_masks(kind, rng, len(layer.cell.gate_names)) | {"zoned": None}
+    expected = outcome(layer, x, states, keep, reference, **options)
+    assert_close(outcome(layer, x, states, keep, engine.recur, **options), expected, TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("mask", "shards"), [("none", 1), ("none", 5), ("left", 2), ("holes", 3), ("empty row", 2), ("holes", 5)]
+)
+def test_any_number_of_shards(
+    mask: str, shards: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More shards than rows leave some without any."""
+    layer, x, states, keep = case("lstm", mask, rng)
+    expected = outcome(layer, x, states, keep, reference)
+    monkeypatch.setattr(tensorflow_adjoint, "_cores", lambda: shards)
+    monkeypatch.setattr(tensorflow_adjoint, "PHASES", 4)
+    assert_close(outcome(layer, x, states, keep, engine.recur), expected, TOLERANCE)
+
+
+@pytest.mark.parametrize("kind", ["min_gru", "min_lstm"])
+@pytest.mark.parametrize("steps", [1, 31, 32, 33, 100])
+def test_the_parallel_scan_in_chunks(kind: str, steps: int, rng: np.random.Generator) -> None:
+    layer, _, states, _ = case(kind, "none", rng)
+    x = inputs(rng, time=steps)
+    mask = tf.constant(rng.random((B, steps)) < 0.7)
+    expected = outcome(layer, x, states, mask, reference)
+    assert_close(outcome(layer, x, states, mask, engine.recur), expected, TOLERANCE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_compiled_for_eager_use_after_a_while(kind: str, rng: np.random.Generator, monkeypatch: Any) -> None:
+    layer = make(layers, kind, dtype="float64", return_sequences=True)
+    layer.build((None, None, D))
+    random_weights(layer, rng)
+    x = tf.constant(inputs(rng))
+
+    def run() -> Any:
+        with tf.GradientTape() as tape:
+            y = layer(x)
+            loss = tf.reduce_sum(y**3)
+        return y, tape.gradient(loss, layer.trainable_variables)
+
+    monkeypatch.setattr(recurrence, "EAGER_STEPS", 2 * T)
+    first, again, compiled = run(), run(), run()
+    assert layer.cell._programs, "the third call had nothing compiled"
+    for other in (again, compiled):
+        assert_close(tf.nest.map_structure(np.asarray, other), tf.nest.map_structure(np.asarray, first), TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("lstm", {}), ("gru_v3", {"dropout": 0.2}), ("simple_rnn", {"recompute": True}), ("lstm", {"zoneout": 0.1})],
+)
+def test_fit(kind: str, options: dict[str, Any], rng: np.random.Generator) -> None:
+    """A partial last batch, a masked embedding, two layers and a wrapper: as users train them."""
+    given = rng.integers(0, 7, (11, 6))
+    model = keras.Sequential(
+        [
+            keras.layers.Embedding(7, 5, mask_zero=True),
+            layers.Bidirectional(make(layers, kind, return_sequences=True, **options)),
+            make(layers, kind, **options),
+            keras.layers.Dense(1),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    history = model.fit(given, given.sum(1) / 20, batch_size=8, epochs=5, verbose=0).history["loss"]
+    assert np.isfinite(history).all()
+    assert history[-1] < history[0]
+    assert np.isfinite(model.predict(given, verbose=0)).all()
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "min_gru", "layer_norm_lstm"])
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision(kind: str, policy: str, rng: np.random.Generator) -> None:
+    """Gradients through 300 steps are finite, and near those of float32."""
+    x = inputs(rng, time=300).astype("float32")
+    gradients = []
+    for dtype in (policy, "float32"):
+        layer = make(layers, kind, dtype=dtype)
+        layer.build(x.shape)
+        random_weights(layer, np.random.default_rng(0), 0.3)
+
+        @tf.function
+        def run(x: Any, layer: Any = layer) -> Any:
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(tf.cast(layer(x), "float32") ** 2)
+            return tape.gradient(loss, layer.trainable_variables)
+
+        gradients.append([np.asarray(tf.cast(g, "float32")) for g in run(tf.constant(x))])
+    for half, single in zip(*gradients, strict=True):
+        assert np.isfinite(half).all()
+        assert np.abs(half - single).max() <= 0.1 * np.abs(single).max() + 1e-3
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "min_gru"])
+@pytest.mark.parametrize("where", ["inside", "outside", "between"])
+def test_gradients_of_gradients(kind: str, where: str, rng: np.random.Generator) -> None:
+    """The tapes inside of a graph, outside of it, and one on either side: a penalty on gradients, as GANs have."""
+    layer, x, *_ = case(kind, "none", rng)
+    x, call = tf.constant(x), layer
+
+    def first(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(call(x) ** 2)
+        return tape.gradient(loss, x)
+
+    def second(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            penalty = tf.reduce_sum(first(x) ** 2)
+        return tape.gradient(penalty, layer.trainable_variables)
+
+    expected = second(x)
+    if where == "inside":
+        second = tf.function(second)
+    elif where == "outside":
+        call = tf.function(layer)
+    else:
+        first = tf.function(first)
+    assert_close([np.asarray(g) for g in second(x)], [np.asarray(g) for g in expected], TOLERANCE)
+
+
+def test_a_persistent_tape(rng: np.random.Generator) -> None:
+    layer, x, *_ = case("lstm", "none", rng)
+
+    def run(x: Any) -> Any:
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(layer(x) ** 2)
+        return [tape.gradient(loss, x), *tape.gradient(loss, layer.trainable_variables)]
+
+    expected = [np.asarray(g) for g in run(tf.constant(x))]
+    assert_close([np.asarray(g) for g in tf.function(run)(tf.constant(x))], expected, TOLERANCE)
+
+
+def test_recompute_says_that_it_does_not_compile(rng: np.random.Generator) -> None:
+    layer = layers.LSTM(U, recompute=True)
+    layer.build((B, T, D))
+
+    @tf.function(jit_compile=True)
+    def run(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(x, training=True))
+        return tape.gradient(loss, layer.trainable_variables)
+
+    with pytest.raises(ValueError, match="`recompute=True` does not run under `jit_compile=True`"):
+        run(tf.constant(inputs(rng), tf.float32))
+
+
+def test_chunks_with_carried_states(rng: np.random.Generator) -> None:
+    """A long stream in pieces gives the numbers of the whole."""
+    x = inputs(rng, batch=1, time=600)
+    layer = layers.LSTM(U, return_sequences=True, stateful=True, dtype="float64")
+    layer.build((1, None, D))
+    random_weights(layer, rng)
+    run = tf.function(layer, input_signature=[tf.TensorSpec((1, None, D), tf.float64)])
+    whole = run(tf.constant(x)).numpy()
+    layer.reset_states()
+    parts = [run(tf.constant(part)).numpy() for part in np.split(x, [1, 5, 50, 51, 300], axis=1)]
+    assert_close(np.concatenate(parts, axis=1), whole, TOLERANCE)
+
+
+def test_an_update_must_call_every_product_once(rng: np.random.Generator) -> None:
+    class Twice(layers.LSTMCell):
+        def update(self, projected: Any, states: Any, mm: Any) -> Any:
+            mm(0, states[0])
+            return super().update(projected, states, mm)
+
+    cell = Twice(U)
+    cell.build((None, D))
+    graph = tf.function(lambda x, h, c: engine.recur(cell, x, [h, c], None).states, autograph=False)
+    with pytest.raises(ValueError, match="must call `mm` once for each product"):
+        graph(tf.zeros((B, T, D)), tf.zeros((B, U)), tf.zeros((B, U)))
