@@ -3,23 +3,29 @@
 PYTHON ?= python
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
+JAX_TESTS = $(wildcard tests/property/test_layers_*.py) tests/reference/test_engine_jax.py \
+	$(wildcard tests/reference/test_layers_*.py) $(filter-out %_fused.py,$(wildcard tests/unit/test_layers_*.py))
+
 .DEFAULT_GOAL := help
-.PHONY: help install test wheel-test doctest lint format types bench smoke ci clean
+.PHONY: help install test test-jax wheel-test doctest lint format types bench bench-layers smoke ci clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 install: ## the checkout, editable, with the tools for tests, lint and training
-	$(PYTHON) -m pip install -e ".[test,lint,train]"
+	$(PYTHON) -m pip install -e ".[test,lint,train,jax]"
 
 test: ## all tests
 	$(PYTHON) -m pytest
 
+test-jax: ## the layer tests on JAX
+	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(PYTHON) -m pytest $(JAX_TESTS)
+
 wheel-test: ## the wheel's files, and every way of installing it; KERASRNN_TEST_INSTALL=full downloads dependencies
-	$(PYTHON) -m pytest tests/packaging
+	$(PYTHON) -m pytest -n 0 tests/packaging
 
 doctest: ## the examples in the docstrings
-	$(PYTHON) -m pytest tests/unit/test_docstrings.py
+	$(PYTHON) -m pytest -n 0 tests/unit/test_docstrings.py
 
 lint: ## ruff and codespell
 	$(PYTHON) -m ruff check .
@@ -39,8 +45,12 @@ types: ## mypy, on the packages as they are installed: in the checkout it would 
 bench: ## how fast the command line answers
 	$(PYTHON) -m benchmarks.startup
 
+bench-layers: ## how fast the layers are, next to Keras and PyTorch
+	$(PYTHON) -m benchmarks.layers
+
 smoke: ## that the benchmarks run
 	$(PYTHON) -m benchmarks.startup --smoke
+	$(PYTHON) -m benchmarks.layers --smoke
 
 ci: ## everything, in new environments, as CI runs it
 	.ci/run
