@@ -56,12 +56,14 @@ setup(
         "tensorflow>=2.20",
     ],
     extras_require={
+        "jax": ["jax>=0.4.35"],
         "train": ["babel>=2.16"],
         "test": [
             "babel>=2.16",
             "build>=1.2",
             "hypothesis>=6.100",
             "pytest>=8.3",
+            "pytest-xdist>=3.6",
             "setuptools>=77",  # the wheel test builds without downloading it each time
             "torch==2.13.0",  # for comparison with torch.nn; pinned, for a newer one may bring gigabytes of CUDA
         ],
