@@ -140,7 +140,7 @@ def masks_of(mask: Any, memory_mask: Any) -> dict[str, Any]:
     ("memory_mask", "mask"),
     [("none", "left"), ("right", "none"), ("holes", "empty row"), ("empty row", "left")]
     if JAX  # which compiles every call
-    else itertools.product(MEMORY_MASKS, ["none", "left", "empty row"]),
+    else list(itertools.product(MEMORY_MASKS, ["none", "left", "empty row"])),
 )
 @pytest.mark.parametrize("kind", ["lstm", "gru_v3"] if JAX else KERAS_KINDS)
 def test_decoder(kind: str, memory_mask: str, mask: str, rng: np.random.Generator) -> None:

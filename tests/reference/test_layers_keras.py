@@ -49,7 +49,7 @@ def theirs_and_ours(kind: str, shape: tuple[int, ...], rng: np.random.Generator,
     ("mask", "go_backwards", "start"),
     [("none", True, "given"), ("right", False, "zeros"), ("left", True, "zeros"), ("empty row", False, "given")]
     if JAX  # which compiles every call
-    else itertools.product(MASKS, [False, True], ["zeros", "given"]),
+    else list(itertools.product(MASKS, [False, True], ["zeros", "given"])),
     ids=way,
 )
 @pytest.mark.parametrize("kind", KERAS_KINDS)

@@ -46,7 +46,7 @@ def double(kind: str, **options: Any) -> Any:
     ("mask", "start"),
     [("none", "zeros"), ("left", "given"), ("holes", "given"), ("empty row", "zeros")]
     if JAX
-    else itertools.product(MASKS, ["zeros", "given"]),
+    else list(itertools.product(MASKS, ["zeros", "given"])),
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_outputs_states_and_gates(kind: str, mask: str, start: str, rng: np.random.Generator) -> None:
@@ -150,7 +150,7 @@ def test_bidirectional(kind: str, sequences: bool, merge: str | None, rng: np.ra
     ("mask", "backwards"),
     [("none", False), ("holes", True), ("empty row", False)]
     if JAX
-    else itertools.product(["none", "holes", "empty row"], [False, True]),
+    else list(itertools.product(["none", "holes", "empty row"], [False, True])),
     ids=way,
 )
 @pytest.mark.parametrize("kind", KINDS)
