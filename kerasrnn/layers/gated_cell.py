@@ -14,7 +14,10 @@ Product = Callable[..., Tensor]  # mm(k, a, plus=None): plus + a·U_k + its bias
 Masks = Any  # None, one tensor (b, ·) for all columns of a kernel, or a list with one for each block of u columns
 
 
-class GatedCell:
+KerasCell: Any = object  # a mixin stands before a Keras cell, and calls what that has
+
+
+class GatedCell(KerasCell):
     """A Keras cell whose maths is one function of the projected input, the state and recurrent products.
 
     Mixed into a Keras cell class, before it. A subclass states
@@ -80,7 +83,7 @@ class GatedCell:
     ) -> None:
         for name in ("dropout", "recurrent_dropout"):
             valid_rate(name, kwargs.get(name, 0.0))  # Keras' cells would clamp it
-        super().__init__(valid_units(units), *args, **kwargs)  # type: ignore[call-arg]  # of the Keras cell
+        super().__init__(valid_units(units), *args, **kwargs)
         rates: list[Any] = list(zoneout) if isinstance(zoneout, (list, tuple)) else [zoneout] * len(self.state_names)
         if len(rates) != len(self.state_names) or not all(is_number(rate) and 0.0 <= rate < 1.0 for rate in rates):
             raise ValueError(
@@ -95,7 +98,7 @@ class GatedCell:
 
     def build(self, input_shape: Any) -> None:
         if self.forget_bias is None and self.chrono is None:
-            super().build(input_shape)  # type: ignore[misc]
+            super().build(input_shape)
             return
         given = {name: getattr(self, name) for name in ("bias_initializer", "unit_forget_bias") if hasattr(self, name)}
         self.bias_initializer = memory_bias(
@@ -104,7 +107,7 @@ class GatedCell:
         if "unit_forget_bias" in given:
             self.unit_forget_bias = False
         try:
-            super().build(input_shape)  # type: ignore[misc]
+            super().build(input_shape)
         finally:  # they are the configuration too
             for name, value in given.items():
                 setattr(self, name, value)
@@ -161,7 +164,7 @@ class GatedCell:
         """Random masks of `shape` `(..., u)`, one for each state or None at rate 0; None where nothing is random."""
         if not training or not any(self.zoneout_rates):
             return None
-        dtype = self.compute_dtype  # type: ignore[attr-defined]
+        dtype = self.compute_dtype
         return [
             ops.cast(keras.random.uniform(shape, seed=self.seed_generator) < rate, dtype) if rate else None
             for rate in self.zoneout_rates
@@ -179,7 +182,7 @@ class GatedCell:
         return after[0], after if nested else after[0]
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | self.own_config()  # type: ignore[misc]
+        return super().get_config() | self.own_config()
 
     def own_config(self) -> dict[str, Any]:
         """The configuration that Keras' cell does not have."""

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasrnn.layers.gated_cell import KerasCell
+
 Tensor = Any
 
 
@@ -21,7 +23,7 @@ def layer_norm(x: Tensor, epsilon: float, gamma: Tensor, beta: Tensor | None = N
     return normal if beta is None else normal + beta
 
 
-class LayerNormed:
+class LayerNormed(KerasCell):
     """Options and weights of a cell with layer normalisation; mixed in before `GatedCell`.
 
     Args:
@@ -43,7 +45,7 @@ class LayerNormed:
         return self.add_weight(name=name, shape=(width,), initializer=self.gamma_initializer)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {  # type: ignore[misc]
+        return super().get_config() | {
             "norm_epsilon": self.norm_epsilon,
             "gamma_initializer": keras.initializers.serialize(self.gamma_initializer),
         }
