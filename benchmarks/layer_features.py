@@ -137,24 +137,30 @@ def first_calls(smoke: bool, rounds: int) -> list[Row]:
     """From an input of a new shape to the first gradient, in a function that was traced for any shape."""
     sizes = [(2, 5), (3, 7)] if smoke else [(32, 100), (24, 300), (7, 50)]
     units = 4 if smoke else 128
-    step = _any_shape(layers.LSTM(units, return_sequences=True), units)
-    step(_input(4, 16, units))
-    taken = []
-    for batch, length in sizes:
-        x = _input(batch, length, units)
-        started = time.perf_counter()
-        step(x)
-        taken.append(time.perf_counter() - started)
-    return [row("first call of a new shape, training, s (the slowest of several)", max(taken), 2.0)]
+    rows = []
+    for masked in (False, True):
+        step = _any_shape(layers.LSTM(units, return_sequences=True), units, masked)
+        step(_input(4, 16, units))
+        taken = []
+        for batch, length in sizes:
+            x = _input(batch, length, units)
+            started = time.perf_counter()
+            step(x)
+            taken.append(time.perf_counter() - started)
+        name = f"first call of a new shape{' with a mask' if masked else ''}, training, s (the slowest of several)"
+        rows.append(row(name, max(taken), 2.0))
+    return rows
 
 
-def _any_shape(layer: Any, features: int) -> Callable[[Any], Any]:
+def _any_shape(layer: Any, features: int, masked: bool = False) -> Callable[[Any], Any]:
     layer.build((None, None, features))
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, features), tf.float32)])
     def step(x: Any) -> Any:
+        rows, length = tf.unstack(tf.shape(x)[:2])
+        mask = tf.sequence_mask(1 + tf.range(rows) * length // rows, length) if masked else None
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(layer(x, training=True) ** 2)
+            loss = tf.reduce_sum(layer(x, mask=mask, training=True) ** 2)
         return tape.gradient(loss, layer.trainable_variables)[0]
 
     return lambda x: step(x).numpy()
