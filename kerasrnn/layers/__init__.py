@@ -1,7 +1,8 @@
 """Recurrent layers, their cells, and attention. Drop-in for `keras.layers`, with gates and alignments out."""
 
 from kerasrnn.layers.attention_decoder import AttentionDecoder
-from kerasrnn.layers.bahdanau_attention import BahdanauAttention, Memory
+from kerasrnn.layers.bahdanau_attention import BahdanauAttention
+from kerasrnn.layers.base_attention import BaseAttention, Memory
 from kerasrnn.layers.bidirectional import Bidirectional
 from kerasrnn.layers.coupled_lstm import CoupledLSTM, CoupledLSTMCell
 from kerasrnn.layers.esn import ESN, ESNCell
@@ -25,6 +26,7 @@ __all__ = [
     "LSTM",
     "AttentionDecoder",
     "BahdanauAttention",
+    "BaseAttention",
     "Bidirectional",
     "CoupledLSTM",
     "CoupledLSTMCell",

@@ -7,7 +7,7 @@ from keras import ops
 
 from kerasrnn import _compat, engine
 from kerasrnn.layers.arguments import require_built, valid_mask, valid_states
-from kerasrnn.layers.bahdanau_attention import Memory, weighted_sum
+from kerasrnn.layers.base_attention import Memory, weighted_sum
 from kerasrnn.layers.registry import register
 from kerasrnn.layers.trace import traced_step
 
@@ -199,7 +199,7 @@ class AttentionDecoder(keras.layers.RNN):
         return engine.scan(step, sequences, states, mask, widths=widths, held=held).traces
 
     def _attend(self, x_t: Tensor, states: list[Tensor], memory: Memory) -> tuple[Tensor, Tensor]:
-        alignment = self.attention.align(states[0], memory)  # (b, s)
+        alignment, _ = self.attention.align(states[0], memory)  # (b, s)
         context = weighted_sum(alignment, memory.values)  # (b, m)
         return alignment, ops.concatenate([x_t, context], axis=-1)
 

@@ -1,26 +1,19 @@
 """Additive attention as Bahdanau, Cho and Bengio wrote it."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 from keras import ops
 
-from kerasrnn import _compat
+from kerasrnn.layers.base_attention import BaseAttention, Memory, masked_softmax, spread, valid_shapes
+from kerasrnn.layers.gated_cell import Product, add_bias
 from kerasrnn.layers.registry import register
 
 Tensor = Any
 
 
-class Memory(NamedTuple):
-    """What attention reads, prepared once for many queries: values `(b, s, m)`, keys `(b, s, u)`, mask `(b, s)`."""
-
-    values: Tensor
-    keys: Tensor
-    mask: Tensor | None
-
-
 @register
-class BahdanauAttention(keras.layers.Layer):
+class BahdanauAttention(BaseAttention):
     r"""Additive attention with both matrices and the vector of the paper.
 
     $$
@@ -68,6 +61,8 @@ class BahdanauAttention(keras.layers.Layer):
     ICLR 2015, section 3.1 and appendix A.1.2.
     """
 
+    local_weights = ("score_vector",)
+
     def __init__(
         self,
         units: int,
@@ -83,14 +78,9 @@ class BahdanauAttention(keras.layers.Layer):
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.supports_masking = True
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
-        if len(query_shape) not in (2, 3) or len(memory_shape) != 3:
-            raise ValueError(
-                "`query` must be (batch, time, features) or (batch, features) and `memory` (batch, source time, "
-                f"features); received shapes {tuple(query_shape)} and {tuple(memory_shape)}."
-            )
+        valid_shapes(query_shape, memory_shape)
         matrix = {"initializer": self.kernel_initializer}
         self.query_kernel = self.add_weight(name="query_kernel", shape=(query_shape[-1], self.units), **matrix)
         self.memory_kernel = self.add_weight(name="memory_kernel", shape=(memory_shape[-1], self.units), **matrix)
@@ -100,55 +90,14 @@ class BahdanauAttention(keras.layers.Layer):
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.units,), initializer=self.bias_initializer)
 
-    def prepare(self, memory: Tensor, memory_mask: Tensor | None = None) -> Memory:
-        """Project the memory once, for any number of `align` calls."""
-        if memory_mask is not None:
-            memory_mask = ops.cast(memory_mask, "bool")
-            memory = ops.where(memory_mask[..., None], memory, ops.zeros_like(memory))
-        with _compat.autocast(self.compute_dtype):  # also when called from outside `__call__`
-            keys = ops.matmul(memory, self.memory_kernel)
-            return Memory(memory, keys if self.bias is None else keys + self.bias, memory_mask)
+    def query_products(self) -> list[tuple[Tensor, Tensor | None]]:
+        return [(self.query_kernel, None)]
 
-    def align(self, query: Tensor, memory: Memory) -> Tensor:
-        """The alignment of queries `(b, d)` or `(b, t, d)` to a prepared memory: `(b, s)` or `(b, t, s)`."""
-        keys, mask = memory.keys, memory.mask
-        if len(query.shape) == 3:
-            keys, mask = keys[:, None], None if mask is None else mask[:, None]
-        with _compat.autocast(self.compute_dtype):
-            projected = ops.matmul(query, self.query_kernel)  # (b, u) or (b, t, u)
-            scores = ops.matmul(ops.tanh(projected[..., None, :] + keys), self.score_vector)[..., 0]
-        return masked_softmax(scores, mask)
+    def keys(self, memory: Tensor) -> Tensor:
+        return add_bias(ops.matmul(memory, self.memory_kernel), self.bias)
 
-    def call(
-        self,
-        query: Tensor,
-        memory: Tensor,
-        query_mask: Tensor | None = None,
-        memory_mask: Tensor | None = None,
-        return_attention_scores: bool = False,
-    ) -> Any:
-        prepared = self.prepare(memory, memory_mask)
-        alignment = self.align(query, prepared)
-        if query_mask is not None and len(query.shape) == 3:
-            alignment = ops.where(ops.cast(query_mask, "bool")[..., None], alignment, ops.zeros_like(alignment))
-        context = weighted_sum(alignment, prepared.values)
-        return (context, alignment) if return_attention_scores else context
-
-    def compute_output_spec(
-        self,
-        query: Any,
-        memory: Any,
-        query_mask: Any = None,
-        memory_mask: Any = None,
-        return_attention_scores: bool = False,
-    ) -> Any:
-        context = keras.KerasTensor((*query.shape[:-1], memory.shape[-1]), dtype=self.compute_dtype)
-        if not return_attention_scores:
-            return context
-        return context, keras.KerasTensor((*query.shape[:-1], memory.shape[1]), dtype=self.compute_dtype)
-
-    def compute_mask(self, inputs: Any, mask: Any) -> Any:
-        return keras.tree.flatten(mask)[0]  # the query's
+    def attend(self, query: Tensor, memory: Memory, states: list[Tensor], mm: Product) -> tuple[Tensor, list[Tensor]]:
+        return masked_softmax(additive_scores(mm(0, query), memory.keys, self.score_vector), memory.mask), states
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -159,20 +108,6 @@ class BahdanauAttention(keras.layers.Layer):
         }
 
 
-def masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
-    """Softmax over the last axis, of the places that `mask` keeps; zeros where it keeps none."""
-    if mask is None:
-        return ops.softmax(scores, axis=-1)
-    masked_low = ops.where(mask, scores, ops.min(scores, axis=-1, keepdims=True))  # never above a score that counts
-    shifted = scores - ops.stop_gradient(ops.max(masked_low, axis=-1, keepdims=True))
-    shifted = ops.where(mask, shifted, ops.zeros_like(shifted))
-    weights = ops.where(mask, ops.exp(shifted), ops.zeros_like(scores))
-    total = ops.sum(weights, axis=-1, keepdims=True)
-    return weights / ops.where(total > 0, total, ops.ones_like(total))
-
-
-def weighted_sum(alignment: Tensor, values: Tensor) -> Tensor:
-    """The context: `(b, s)` or `(b, t, s)` weights of `(b, s, m)` values."""
-    if len(alignment.shape) == 3:
-        return ops.matmul(alignment, values)
-    return ops.matmul(alignment[:, None], values)[:, 0]
+def additive_scores(query: Tensor, keys: Tensor, vector: Tensor) -> Tensor:
+    """`vᵀ tanh(q + k_j)` of projected queries `(b, u)` or `(b, t, u)` and keys `(b, s, u)`: `(b, s)` or `(b, t, s)`."""
+    return ops.matmul(ops.tanh(query[..., None, :] + spread(keys, query)), vector)[..., 0]
