@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from kerasrnn import _compat
+from kerasrnn.engine.options import Options
 from kerasrnn.engine.scan import Scanned
 
 Tensor = Any
@@ -19,10 +20,7 @@ def recur(
     sequences: Tensor,
     states: list[Tensor],
     mask: Tensor | None,
-    *,
-    zoned: list[Tensor | None] | None,
-    go_backwards: bool,
-    **options: Any,
+    options: Options,
 ) -> Scanned:
     """As `engine.recur`, by `scan` in chunks of √t steps that are run again for the gradients."""
     batch, length = sequences.shape[:2]
@@ -30,17 +28,17 @@ def recur(
     chunks = -(-length // size)
 
     def chunked(x: Tensor) -> Tensor:  # (chunks, b, size, ...), in processing order
-        x = jnp.flip(x, axis=1) if go_backwards else x
+        x = jnp.flip(x, axis=1) if options.go_backwards else x
         x = jnp.pad(x, [(0, 0), (0, chunks * size - length)] + [(0, 0)] * (x.ndim - 2))
         return jnp.swapaxes(x.reshape(batch, chunks, size, *x.shape[2:]), 0, 1)
 
     valid = jnp.ones((batch, length), bool) if mask is None else mask
-    noise = None if zoned is None else [None if z is None else chunked(z) for z in zoned]
+    noise = None if options.zoned is None else [None if z is None else chunked(z) for z in options.zoned]
 
     @jax.checkpoint
     def run(now: list[Tensor], given: Any) -> tuple[list[Tensor], dict[str, Tensor]]:
         x, keep, drawn = given
-        ended = scan(cell, x, list(now), keep, zoned=drawn, go_backwards=False, **options)
+        ended = scan(cell, x, list(now), keep, options._replace(zoned=drawn, go_backwards=False))
         return list(ended.states), dict(ended.traces)
 
     with _compat.loop_scope():

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasrnn.engine.options import Options
 from kerasrnn.engine.scan import Scanned
 
 Tensor = Any
@@ -20,25 +21,20 @@ def recur(
     sequences: Tensor,
     states: list[Tensor],
     mask: Tensor | None,
-    *,
-    input_masks: Any,
-    recurrent_masks: Any,
-    zoned: list[Tensor | None] | None,
-    kept: Sequence[str],
-    go_backwards: bool,
+    options: Options,
 ) -> Scanned:
-    """As `engine.recur`, for a cell with `linear`. It has no recurrent product that `recurrent_masks` could thin."""
+    """As `engine.recur`, for a cell with `linear`. It has no recurrent product that dropout could thin."""
     bias = cell.project_bias()
-    projected = cell.project(sequences, input_masks)
+    projected = cell.project(sequences, options.input_masks)
     projected = projected if bias is None else projected + bias
-    noise = None if zoned is None else zoned[0]
-    if go_backwards:
+    noise = None if options.zoned is None else options.zoned[0]
+    if options.go_backwards:
         projected, mask, noise = (None if x is None else ops.flip(x, axis=1) for x in (projected, mask, noise))
     if keras.config.backend() == "tensorflow":
         from kerasrnn.engine import linear_tensorflow
 
-        return linear_tensorflow.run(cell, projected, states[0], mask, noise, tuple(kept))
-    return solved(cell, associative, projected, states[0], mask, noise, kept)
+        return linear_tensorflow.run(cell, projected, states[0], mask, noise, options.kept)
+    return solved(cell, associative, projected, states[0], mask, noise, options.kept)
 
 
 def solved(

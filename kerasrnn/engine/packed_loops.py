@@ -22,6 +22,7 @@ from kerasrnn.engine.packed_steps import (
     Kept,
     Structure,
     adjoint_of_step,
+    differentiable_rows,
     filled,
     now_of,
     past_of,
@@ -58,7 +59,7 @@ def forward(
     dtype = given.states[0].dtype
 
     def buffer(like: Tensor, extra: Any = 0) -> Tensor:
-        return tf.zeros([room + extra, like.shape[1]], dtype)
+        return tf.zeros([room + extra, tf.shape(like)[1]], dtype)
 
     stored = [index for index, name in enumerate(names) if keep or name in outs]
     gates = [name for name in outs if name not in names]
@@ -142,34 +143,40 @@ def backward(
         starts.append(starts[-1] + (given.steps[phase] + 1) * counts[phase])
         times.append(times[-1] + given.steps[phase])
 
-    def run(start: Tensor, time: Tensor, count: Tensor, steps: Tensor, carried: Any, small: Any, arrays: Any) -> Any:
+    def run(start: Tensor, time: Tensor, count: Tensor, steps: Tensor, carried: Any, sums: Any, arrays: Any) -> Any:
         """The steps of one phase, the last one first."""
         past = past_of(cell, given, kept, into_outs, start + tf.maximum(steps - 1, 0) * count, count, rows)
 
-        def body(j: Tensor, carried: Any, small: Any, read: list[Tensor], arrays: Any) -> Any:
+        def body(j: Tensor, carried: Any, sums: Any, read: list[Tensor], arrays: Any) -> Any:
             at = start + j * count
             found = adjoint_of_step(cell, given, transposed, carried, filled(past, read), count, time + j)
             values = [*found.products, found.projected] if apart else found.products
             arrays = [put(array, value, at) for array, value in zip(arrays, values, strict=True)]
-            small = [total + part for total, part in zip(small, found.weights, strict=True)]
+            sums = [total + part for total, part in zip(sums, [*found.weights, *found.rows], strict=True)]
             ahead = tensors_of(past_of(cell, given, kept, into_outs, at - count, count, rows))
-            return j - 1, shaped(found.states, carried), small, shaped(ahead, read), arrays
+            return j - 1, shaped(found.states, carried), sums, shaped(ahead, read), arrays
 
-        begin = (steps - 1, carried, small, tensors_of(past), arrays)
-        _, carried, small, _, arrays = tf.while_loop(lambda j, *_: j >= 0, body, begin)
-        return carried, small, arrays
+        begin = (steps - 1, carried, sums, tensors_of(past), arrays)
+        _, carried, sums, _, arrays = tf.while_loop(lambda j, *_: j >= 0, body, begin)
+        return carried, sums, arrays
 
-    arrays = [tf.zeros([room, value.shape[1]], value.dtype) for value in kept.products]
+    arrays = [tf.zeros([room, tf.shape(value)[1]], value.dtype) for value in kept.products]
     if apart:
         arrays.append(tf.zeros([room, structure.width], given.states[0].dtype))
     small = [tf.zeros_like(weight) for weight in given.weights]
+    rows_read = differentiable_rows(given.rows)
+    into_rows = [tf.zeros_like(row[: counts[-1]]) for row in rows_read]
     carried = [gradient[: counts[-1]] for gradient in into_states]
     for phase in reversed(range(phases)):
         count, start, time = counts[phase], starts[phase], times[phase]
         if phase < phases - 1:
-            carried = [
-                tf.concat([now, ended[counts[phase + 1] : count]], axis=0)
-                for now, ended in zip(carried, into_states, strict=True)
+            later = slice(counts[phase + 1], count)
+            into_rows = [
+                tf.concat([now, tf.zeros_like(row[later])], axis=0)
+                for now, row in zip(into_rows, rows_read, strict=True)
             ]
-        carried, small, arrays = run(start, time, count, given.steps[phase], carried, small, arrays)
-    return Adjoint(arrays[-1] if apart else None, arrays[: len(kept.products)], small, carried)
+            carried = [tf.concat([now, ended[later]], axis=0) for now, ended in zip(carried, into_states, strict=True)]
+        sums = [*small, *into_rows]
+        carried, sums, arrays = run(start, time, count, given.steps[phase], carried, sums, arrays)
+        small, into_rows = sums[: len(small)], sums[len(small) :]
+    return Adjoint(arrays[-1] if apart else None, arrays[: len(kept.products)], small, carried, into_rows)

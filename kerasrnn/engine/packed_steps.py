@@ -23,6 +23,7 @@ class Given(NamedTuple):
     weights: list[Tensor]  # the cell's local weights
     zoned: list[Tensor | None] | None  # (n, u) each
     states: list[Tensor]  # (r, u) each
+    rows: Any  # a nest of (r, ...) tensors
     lengths: Tensor | None  # (r,) int32, in falling order, or None where every sequence has all steps
     steps: Tensor  # (p,) int32, the number of steps of each phase
 
@@ -51,6 +52,7 @@ class Adjoint(NamedTuple):
     products: list[Tensor]  # (n, n_k*u) each
     weights: list[Tensor]
     states: list[Tensor]  # (r, u) each
+    rows: list[Tensor]  # (r, ...), of those that are differentiable
 
 
 class Run(NamedTuple):
@@ -101,6 +103,22 @@ def past_of(
     )
 
 
+def first_rows(nest: Any, count: Tensor, copy: bool = False) -> Any:
+    """What the first `count` sequences have of a nest of `(r, ...)` tensors and None; if `copy`, as new tensors."""
+
+    def of(row: Tensor | None) -> Tensor | None:
+        if row is None:
+            return None
+        return tf.identity(row[:count]) if copy else row[:count]
+
+    return tf.nest.map_structure(of, nest)
+
+
+def differentiable_rows(nest: Any) -> list[Tensor]:
+    """The tensors of a nest that have gradients."""
+    return [row for row in tf.nest.flatten(nest) if row is not None and row.dtype.is_floating]
+
+
 def tensors_of(structure: Any) -> list[Tensor]:
     """The tensors of what a step reads, which a loop carries: it reads them a step ahead.
 
@@ -141,7 +159,8 @@ def step_of(cell: Any, given: Given, now: Now, time: Tensor, states: list[Tensor
         values[k] = value if plus is None else plus + value
         return values[k]
 
-    after, gates = _with_weights(cell, given.weights).advance(now.projected, list(states), mm, now.zoned)
+    view = cell.view(given.weights, first_rows(given.rows, rows))
+    after, gates = view.advance(now.projected, list(states), mm, now.zoned)
     after = [_like(new, old) for new, old in zip(after, states, strict=True)]
     if given.lengths is not None:
         alive = (time < given.lengths[:rows])[:, None]
@@ -208,17 +227,19 @@ def _local_gradients(
         return known(a) if plus is None else known(a, plus)
 
     weights = [tf.identity(weight) for weight in given.weights]
+    nest = first_rows(given.rows, rows, copy=True)
+    watched = differentiable_rows(nest)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch([projected, *before, *weights])
-        after, gates = _with_weights(cell, weights).advance(projected, list(before), mm, past.now.zoned)
+        tape.watch([projected, *before, *weights, *watched])
+        after, gates = cell.view(weights, nest).advance(projected, list(before), mm, past.now.zoned)
         after = [_like(new, old) for new, old in zip(after, before, strict=True)]
         targets = [*after, *(gates[name] for name in into_gates)]
-    sources = [projected, *before, *weights]
+    sources = [projected, *before, *weights, *watched]
     upstream = [*incoming, *into_gates.values()]
     found = tape.gradient(targets, sources, upstream, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    n = len(before)
+    n, m = len(before), len(weights)
     products = [collected.get(k, tf.zeros_like(values[k])) for k in range(len(values))]
-    return Adjoint(found[0], products, found[1 + n :], found[1 : 1 + n])
+    return Adjoint(found[0], products, found[1 + n : 1 + n + m], found[1 : 1 + n], found[1 + n + m :])
 
 
 def structure_of(cell: Any, given: Given) -> Structure:
@@ -232,7 +253,7 @@ def structure_of(cell: Any, given: Given) -> Structure:
     past = Past(now._replace(projected=projected), before, sample.products, [None] * len(before), {})
     found = _local_gradients(cell, given, transposed, past, before, {}, rows)
     same = [k for k, gradient in enumerate(found.products) if gradient is found.projected]
-    tensors = [*found.products, *found.weights, *found.states, *([] if same else [found.projected])]
+    tensors = [*found.products, *found.weights, *found.states, *found.rows, *([] if same else [found.projected])]
     factors = [[f if isinstance(f, int) else None for f in left] for left in sample.factors]
     return Structure(
         factors, same[0] if same else None, _reads(tensors, projected, sample.products), projected.shape[1]
@@ -257,14 +278,6 @@ def _like(tensor: Tensor, other: Tensor) -> Tensor:
 
 
 def _read(array: Tensor, at: Tensor, rows: Tensor) -> Tensor:
-    part = tf.slice(array, [at, 0], [rows, array.shape[1]])
+    part = tf.slice(array, [at, 0], [rows, tf.shape(array)[1]])
     part.set_shape([None, array.shape[1]])
     return part
-
-
-def _with_weights(cell: Any, weights: Sequence[Tensor]) -> Any:
-    """The cell, with other tensors for its local weights. Keras' bookkeeping of attributes is passed by."""
-    view = object.__new__(type(cell))
-    view.__dict__.update(cell.__dict__)
-    view.__dict__.update(zip(cell.local_weights, weights, strict=True))
-    return view

@@ -4,7 +4,6 @@ The backward pass runs a chunk again to get what its adjoint needs, so memory be
 and time by about a third. (T. Chen et al., Training deep nets with sublinear memory cost, arXiv:1604.06174, 2016.)
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,6 +11,7 @@ import tensorflow as tf
 
 from kerasrnn import _compat
 from kerasrnn.engine import tensorflow_adjoint
+from kerasrnn.engine.options import Options
 from kerasrnn.engine.scan import Scanned
 
 Tensor = Any
@@ -23,12 +23,7 @@ def recur(
     sequences: Tensor,
     states: list[Tensor],
     mask: Tensor | None,
-    *,
-    input_masks: Any,
-    recurrent_masks: Any,
-    zoned: list[Tensor | None] | None,
-    kept: Sequence[str],
-    go_backwards: bool,
+    options: Options,
 ) -> Scanned:
     """As `engine.recur`, in a graph of TensorFlow.
 
@@ -42,24 +37,24 @@ def recur(
         )
     variables = list(cell.trainable_variables)
     weights = [tf.convert_to_tensor(variable) for variable in variables]
-    noise = [z for z in zoned or [] if z is not None]
+    noise = [z for z in options.zoned or [] if z is not None]
     length = tf.shape(sequences)[1]
     size = tf.maximum(1, tf.cast(tf.math.ceil(2.0 * tf.sqrt(tf.cast(length, tf.float64))), tf.int32))
     chunks = (length + size - 1) // size
-    count, wanted = len(states), tuple(kept)
+    count, wanted = len(states), options.kept
 
     def at(chunk: Tensor) -> tuple[Tensor, Tensor]:
         """The steps of a chunk, numbered in the order of the input."""
         first = chunk * size
         last = tf.minimum(first + size, length)
-        return (length - last, length - first) if go_backwards else (first, last)
+        return (length - last, length - first) if options.go_backwards else (first, last)
 
     def run_chunk(
         chunk: Tensor, x: Tensor, weights: list[Tensor], states: list[Tensor], differentiable: bool
     ) -> Scanned:
         first, last = at(chunk)
         rest = iter(noise)
-        drawn = [None if z is None else next(rest)[:, first:last] for z in zoned] if zoned else None
+        drawn = [None if z is None else next(rest)[:, first:last] for z in options.zoned] if options.zoned else None
         # The cell reads these tensors in place of its variables, so that gradients reach them.
         with keras.StatelessScope(state_mapping=list(zip(variables, weights, strict=True))):
             return tensorflow_adjoint.recur(
@@ -67,11 +62,7 @@ def recur(
                 x,
                 states,
                 None if mask is None else mask[:, first:last],
-                input_masks=input_masks,
-                recurrent_masks=recurrent_masks,
-                zoned=drawn,
-                kept=wanted,
-                go_backwards=go_backwards,
+                options._replace(zoned=drawn),
                 differentiable=differentiable,
             )
 
@@ -97,7 +88,9 @@ def recur(
         _, final, between, traces = tf.while_loop(
             lambda chunk, *_: chunk < chunks, forward, (tf.constant(0), states, *arrays), parallel_iterations=1
         )
-        found = [by_time(_joined(trace, cell.units, tf.shape(sequences)[0])) for trace in traces]
+        found = [
+            by_time(_joined(t, cell.width(n), tf.shape(sequences)[0])) for n, t in zip(wanted, traces, strict=True)
+        ]
 
         def gradient(*upstream: Tensor) -> list[Tensor]:
             into_states, into_traces = list(upstream[:count]), list(upstream[count:])
@@ -127,7 +120,7 @@ def recur(
             _, into_states, into_weights, into_x = tf.while_loop(
                 lambda chunk, *_: chunk >= 0, backward, start, parallel_iterations=1
             )
-            if go_backwards:
+            if options.go_backwards:
                 into_x = _reversed(into_x, chunks, array(chunks))
             x = by_time(_joined(into_x, sequences.shape[2], tf.shape(sequences)[0]))
             return [x, *into_weights, *into_states]
@@ -137,7 +130,7 @@ def recur(
     results = run(tf.convert_to_tensor(sequences), *weights, *states)
     traces = dict(zip(wanted, results[count:], strict=True))
     for trace in traces.values():
-        trace.set_shape((sequences.shape[0], sequences.shape[1], cell.units))
+        trace.set_shape((sequences.shape[0], sequences.shape[1], trace.shape[2]))
     return Scanned(list(results[:count]), traces)
 
 

@@ -1,9 +1,8 @@
 """`recur`: a cell over a sequence, by the fastest way that applies here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
 from typing import Any
 
 import keras
@@ -11,6 +10,7 @@ from keras import ops
 
 from kerasrnn import _compat
 from kerasrnn.engine import linear
+from kerasrnn.engine.options import Options
 from kerasrnn.engine.scan import Scanned, scan
 
 Tensor = Any
@@ -39,13 +39,9 @@ def recur(
     states: list[Tensor],
     mask: Tensor | None,
     *,
-    input_masks: Any = None,
-    recurrent_masks: Any = None,
-    zoned: list[Tensor | None] | None = None,
-    kept: Sequence[str] = (),
-    go_backwards: bool = False,
     unroll: bool = False,
     recompute: bool = False,
+    **given: Any,
 ) -> Scanned:
     """Run a gated cell over time.
 
@@ -54,45 +50,35 @@ def recur(
         sequences: `(b, t, d)`; nothing but zeros where the mask is False.
         states: the initial states, `(b, u)` each.
         mask: `(b, t)` bool, True = keep, or None. On masked steps states hold and gates are 0.
-        input_masks: dropout masks of the input, `(b, d)`, one or a list of one for each gate; or None.
-        recurrent_masks: dropout masks of the recurrent products, `(b, u)`, likewise.
-        zoned: for each state None or the zoneout masks `(b, t, u)`; or None.
-        kept: names of the gates and states that are wanted over time.
-        go_backwards: run from the last step to the first.
         unroll: write the steps out.
         recompute: keep only √t states for the gradients and compute the rest again.
+        **given: what `Options` has.
 
     Returns:
         `Scanned(states, traces)`, the traces `(b, t, u)` in processing order.
     """
-    options: Any = {
-        "input_masks": input_masks,
-        "recurrent_masks": recurrent_masks,
-        "zoned": zoned,
-        "kept": kept,
-        "go_backwards": go_backwards,
-    }
+    options = Options(**given)
     if unroll or sequences.shape[1] == 0 or not _compiles(cell, sequences, states):
-        return _scan(cell, sequences, states, mask, unroll=unroll, **options)
+        return _scan(cell, sequences, states, mask, options, unroll=unroll)
     if recompute and (keras.config.backend() == "jax" or _compat.records_gradients()):
-        return _recompute(cell, sequences, states, mask, **options)
+        return _recompute(cell, sequences, states, mask, options)
     if hasattr(cell, "linear"):
-        return linear.recur(cell, sequences, states, mask, **options)
+        return linear.recur(cell, sequences, states, mask, options)
     if keras.config.backend() == "jax":
-        return _scan(cell, sequences, states, mask, unroll=False, **options)
+        return _scan(cell, sequences, states, mask, options)
     from kerasrnn.engine import tensorflow_adjoint
 
-    return tensorflow_adjoint.recur(cell, sequences, states, mask, **options)
+    return tensorflow_adjoint.recur(cell, sequences, states, mask, options)
 
 
-def _recompute(cell: Any, sequences: Tensor, states: list[Tensor], mask: Tensor | None, **options: Any) -> Scanned:
+def _recompute(cell: Any, sequences: Tensor, states: list[Tensor], mask: Tensor | None, options: Options) -> Scanned:
     if keras.config.backend() == "jax":
         from kerasrnn.engine import jax_recompute
 
-        return jax_recompute.recur(partial(_scan, unroll=False), cell, sequences, states, mask, **options)
+        return jax_recompute.recur(_scan, cell, sequences, states, mask, options)
     from kerasrnn.engine import recompute
 
-    return recompute.recur(cell, sequences, states, mask, **options)
+    return recompute.recur(cell, sequences, states, mask, options)
 
 
 def _compiles(cell: Any, sequences: Tensor, states: list[Tensor]) -> bool:
@@ -123,21 +109,17 @@ def _scan(
     sequences: Tensor,
     states: list[Tensor],
     mask: Tensor | None,
-    *,
-    input_masks: Any,
-    recurrent_masks: Any,
-    zoned: list[Tensor | None] | None,
-    kept: Sequence[str],
-    go_backwards: bool,
-    unroll: bool,
+    options: Options,
+    unroll: bool = False,
 ) -> Scanned:
     """As `recur`, by the loop of the backend."""
+    cell = cell.view(rows=options.rows)
     bias = cell.project_bias()
-    projected = cell.project(sequences, input_masks)
+    projected = cell.project(sequences, options.input_masks)
     projected = projected if bias is None else projected + bias
-    mm = cell.products(recurrent_masks)
+    mm = cell.products(options.recurrent_masks)
     names = cell.state_names
-    random = {index: masks for index, masks in enumerate(zoned or []) if masks is not None}
+    random = {index: masks for index, masks in enumerate(options.zoned or []) if masks is not None}
     widths = [projected.shape[-1], *(masks.shape[-1] for masks in random.values())]
     if random:  # one tensor runs over time: the masks ride behind the projection
         projected = ops.concatenate([projected, *random.values()], axis=-1)
@@ -157,9 +139,9 @@ def _scan(
         projected,
         states,
         mask,
-        widths=dict.fromkeys(kept, cell.units),
+        widths={name: cell.width(name) for name in options.kept},
         held={name: index for index, name in enumerate(names)},
-        go_backwards=go_backwards,
+        go_backwards=options.go_backwards,
         unroll=unroll,
     )
 

@@ -7,13 +7,13 @@ small products of a step do not use two cores well.
 """
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from kerasrnn import _compat
 from kerasrnn.engine import packed_loops, packed_steps, packing
+from kerasrnn.engine.options import Options
 from kerasrnn.engine.packed_steps import Given, Kept, shaped
 from kerasrnn.engine.product import Product, gradient_of_bias, gradient_of_kernel
 from kerasrnn.engine.programs import cached
@@ -50,57 +50,40 @@ def recur(
     sequences: Tensor,
     states: list[Tensor],
     mask: Tensor | None,
-    *,
-    input_masks: Any,
-    recurrent_masks: Any,
-    zoned: list[Tensor | None] | None,
-    kept: Sequence[str],
-    go_backwards: bool,
+    options: Options,
     differentiable: bool | None = None,
 ) -> Scanned:
     """As `engine.recur`; if `differentiable`, by default if a tape runs, with what the adjoint needs."""
     states = [tf.convert_to_tensor(state) for state in states]  # those of a stateful layer are variables
     if tf.executing_eagerly():
-        return _recur_eagerly(
-            cell,
-            sequences,
-            states,
-            mask,
-            input_masks=input_masks,
-            recurrent_masks=recurrent_masks,
-            zoned=zoned,
-            kept=kept,
-            go_backwards=go_backwards,
-        )
+        return _recur_eagerly(cell, sequences, states, mask, options)
     exact = _compat.in_xla()  # then no size may depend on values
     differentiable = _compat.records_gradients() if differentiable is None else differentiable
     shards = 1 if exact or sequences.shape[0] == 1 else _cores()
     sequences = tf.convert_to_tensor(sequences)
     length = tf.shape(sequences)[1] if sequences.shape[1] is None else sequences.shape[1]
     if mask is None:
-        layout = packing.dense(sequences, shards, go_backwards, exact or sequences.shape[1] is not None)
+        layout = packing.dense(sequences, shards, options.go_backwards, exact or sequences.shape[1] is not None)
     else:
-        layout = packing.masked(sequences, mask, shards, 1 if exact else PHASES, go_backwards, exact)
+        layout = packing.masked(sequences, mask, shards, 1 if exact else PHASES, options.go_backwards, exact)
 
     tensors = [(tf.convert_to_tensor(kernel), bias) for kernel, bias in cell.recurrent_products()]
     tensors = [(kernel, None if bias is None else tf.convert_to_tensor(bias)) for kernel, bias in tensors]
-    weights = [tf.convert_to_tensor(getattr(cell, name)) for name in cell.local_weights]
+    weights = [tf.convert_to_tensor(weight) for weight in cell.local_tensors()]
     bias = cell.project_bias()
     bias = None if bias is None else tf.convert_to_tensor(bias)
     number = len(layout.shards)
 
-    def of_shards(masks: Any, spread: Any) -> list[Any]:
-        """Dropout masks of every shard: None, a tensor or a list, as given."""
-        if masks is None:
-            return [None] * number
-        if not isinstance(masks, list):
-            return spread(masks)
-        return [list(parts) for parts in zip(*(spread(one) for one in masks), strict=True)]
+    def of_shards(nest: Any, spread: Any) -> list[Any]:
+        """What each shard has of a nest of tensors and None."""
+        parts = [[None] * number if one is None else spread(one) for one in tf.nest.flatten(nest)]
+        return [tf.nest.pack_sequence_as(nest, [part[index] for part in parts]) for index in range(number)]
 
     xs = packing.pack(layout, sequences)
-    x_masks = of_shards(input_masks, lambda m: packing.spread_rows(layout, m, length))
-    h_masks = of_shards(recurrent_masks, lambda m: packing.split_rows(layout, m))
-    zs = [None if z is None else packing.pack(layout, z) for z in zoned or []]
+    x_masks = of_shards(options.input_masks, lambda m: packing.spread_rows(layout, m, length))
+    h_masks = of_shards(options.recurrent_masks, lambda m: packing.split_rows(layout, m))
+    each_rows = of_shards(options.rows, lambda row: packing.split_rows(layout, row))
+    zs = [None if z is None else packing.pack(layout, z) for z in options.zoned or []]
     initial = [packing.split_rows(layout, state) for state in states]
     finals, traces = [], []
     for index, (shard, x) in enumerate(zip(layout.shards, xs, strict=True)):
@@ -114,12 +97,13 @@ def recur(
                 for (kernel, b), m in zip(tensors, chosen, strict=True)
             ],
             weights,
-            [None if z is None else packing.with_room(layout, index, z[index]) for z in zs] if zoned else None,
+            [None if z is None else packing.with_room(layout, index, z[index]) for z in zs] if options.zoned else None,
             [parts[index] for parts in initial],
+            each_rows[index],
             shard.lengths,
             shard.steps,
         )
-        programs = _programs(cell, layout.phases, tuple(kept), differentiable, given, not exact)
+        programs = _programs(cell, layout.phases, options.kept, differentiable, given, not exact)
         final, trace = _differentiable(programs, given, shard.packed) if differentiable else _plain(programs, given)
         finals.append(final)
         traces.append(trace)
@@ -127,31 +111,31 @@ def recur(
     last = [packing.join_rows(layout, list(parts)) for parts in zip(*finals, strict=True)]
     names = cell.state_names
     found = {}
-    for name in kept:
+    for name in options.kept:
         before = states[names.index(name)] if name in names else None
         found[name] = packing.unpack(layout, [trace[name] for trace in traces], before, length)
-        found[name].set_shape((sequences.shape[0], sequences.shape[1], cell.units))
+        found[name].set_shape((sequences.shape[0], sequences.shape[1], found[name].shape[2]))
     for state, given_state in zip(last, states, strict=True):
         state.set_shape(given_state.shape)
     return Scanned(last, found)
 
 
 def _recur_eagerly(
-    cell: Any, sequences: Tensor, states: list[Tensor], mask: Tensor | None, *, kept: Sequence[str], **options: Any
+    cell: Any, sequences: Tensor, states: list[Tensor], mask: Tensor | None, options: Options
 ) -> Scanned:
     """As `recur`, outside of a graph: by a graph of its own, made once for each way of calling it."""
-    go_backwards = options.pop("go_backwards")
-    key = ("eager", tuple(kept), go_backwards, _compat.records_gradients())
+    kept, go_backwards, differentiable = options.kept, options.go_backwards, _compat.records_gradients()
+    key = ("eager", kept, go_backwards, differentiable)
 
     def make() -> Any:
-        def run(sequences: Tensor, states: list[Tensor], mask: Tensor | None, options: dict[str, Any]) -> Scanned:
-            return recur(
-                cell, sequences, states, mask, kept=kept, go_backwards=go_backwards, differentiable=key[-1], **options
-            )
+        def run(sequences: Tensor, states: list[Tensor], mask: Tensor | None, options: Options) -> Scanned:
+            options = options._replace(kept=kept, go_backwards=go_backwards)
+            return recur(cell, sequences, states, mask, options, differentiable)
 
         return tf.function(run, autograph=False, reduce_retracing=True)
 
-    return cached(cell, key, make)(sequences, list(states), mask, options)
+    tensors = options._replace(kept=(), go_backwards=False)  # the rest is in the key
+    return cached(cell, key, make)(sequences, list(states), mask, tensors)
 
 
 def _cores() -> int:
@@ -184,7 +168,8 @@ def _differentiable(programs: Programs, given: Given, packed: Tensor) -> tuple[l
     """The loops with their adjoint; `packed` is the number of rows that steps use, and the products need no others."""
     kernels = [product.kernel for product in given.products]
     biases = [product.bias for product in given.products]
-    everything = [given.projected, given.bias, *kernels, *biases, *given.weights, *given.states]
+    rows = packed_steps.differentiable_rows(given.rows)
+    everything = [given.projected, given.bias, *kernels, *biases, *given.weights, *given.states, *rows]
     present = [tensor is not None for tensor in everything]
     count = len(given.states)
 
@@ -216,7 +201,15 @@ def _differentiable(programs: Programs, given: Given, packed: Tensor) -> tuple[l
                 for bias, into in zip(biases, into_products, strict=True)
             ]
             into_bias = None if given.bias is None else gradient_of_bias(into_projected[:packed])
-            gradients = [into_projected, into_bias, *into_kernels, *into_biases, *found.weights, *found.states]
+            gradients = [
+                into_projected,
+                into_bias,
+                *into_kernels,
+                *into_biases,
+                *found.weights,
+                *found.states,
+                *found.rows,
+            ]
             return [one for one, there in zip(gradients, present, strict=True) if there]
 
         return [*states, *outs.values()], gradient

@@ -128,6 +128,26 @@ class GatedCell(KerasCell):
         """One step: `(projected input (b, g*u), states, mm) -> (new states, named gates (b, u))`."""
         raise NotImplementedError(f"{type(self).__name__} must state its equations in `update`.")
 
+    def width(self, name: str) -> Any:
+        """How wide a gate or state is over time: an int, or a scalar tensor."""
+        return self.units
+
+    def local_tensors(self) -> list[Tensor]:
+        """The tensors that `local_weights` names."""
+        return [getattr(self, name) for name in self.local_weights]
+
+    def view(self, weights: Sequence[Tensor] | None = None, rows: Any = ()) -> Any:
+        """The cell with other tensors for its local weights, for one step of a loop.
+
+        `rows` is what a cell may read of each row of the batch beside its states: nothing, for those of this kind.
+        """
+        if weights is None:
+            return self
+        view = object.__new__(type(self))  # Keras' bookkeeping of attributes is passed by
+        view.__dict__.update(self.__dict__)
+        view.__dict__.update(zip(self.local_weights, weights, strict=True))
+        return view
+
     def advance(
         self, projected: Tensor, states: list[Tensor], mm: Product, zoned: list[Tensor | None] | None = None
     ) -> tuple[list[Tensor], dict[str, Tensor]]:
