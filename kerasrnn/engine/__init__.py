@@ -2,10 +2,12 @@
 
 `scan(step, inputs, states)` runs `step(x_t, states) -> (new_states, traces)` over the time axis of `inputs`
 on whatever backend Keras uses, holds states where a mask says so, and returns the last states and every trace
-over time. Layers know nothing of loops; a faster loop is written here and nowhere else.
+over time. Layers know nothing of loops; a faster loop, or a gradient faster than the automatic one, is written here and
+nowhere else.
 """
 
 from kerasrnn.engine.recurrence import portable, recur
 from kerasrnn.engine.scan import Scanned, scan
+from kerasrnn.engine.scores import additive_scores
 
-__all__ = ["Scanned", "portable", "recur", "scan"]
+__all__ = ["Scanned", "additive_scores", "portable", "recur", "scan"]

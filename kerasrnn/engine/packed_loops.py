@@ -152,9 +152,9 @@ def backward(
             found = adjoint_of_step(cell, given, transposed, carried, filled(past, read), count, time + j)
             values = [*found.products, found.projected] if apart else found.products
             arrays = [put(array, value, at) for array, value in zip(arrays, values, strict=True)]
-            sums = [total + part for total, part in zip(sums, [*found.weights, *found.rows], strict=True)]
+            added = [total + part for total, part in zip(sums, [*found.weights, *found.rows], strict=True)]
             ahead = tensors_of(past_of(cell, given, kept, into_outs, at - count, count, rows))
-            return j - 1, shaped(found.states, carried), sums, shaped(ahead, read), arrays
+            return j - 1, shaped(found.states, carried), shaped(added, sums), shaped(ahead, read), arrays
 
         begin = (steps - 1, carried, sums, tensors_of(past), arrays)
         _, carried, sums, _, arrays = tf.while_loop(lambda j, *_: j >= 0, body, begin)

@@ -85,7 +85,7 @@ def _compiles(cell: Any, sequences: Tensor, states: list[Tensor]) -> bool:
     """Whether a loop of our own may run, rather than the step-by-step one."""
     if keras.config.backend() != "tensorflow":
         return keras.config.backend() == "jax"
-    if _portable.get() or _compat.has_gpu():
+    if _portable.get() or _compat.has_gpu() or not cell.compiles:
         return False
     # The compiled loops have one gradient, not the gradient of it.
     if _compat.may_differentiate_twice([sequences, *states, *cell.trainable_variables]):

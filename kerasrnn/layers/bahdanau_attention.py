@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasrnn.layers.base_attention import BaseAttention, Memory, masked_softmax, spread, valid_shapes
+from kerasrnn import engine
+from kerasrnn.layers.base_attention import BaseAttention, Memory, masked_softmax, valid_shapes
 from kerasrnn.layers.gated_cell import Product, add_bias
 from kerasrnn.layers.registry import register
 
@@ -97,7 +98,7 @@ class BahdanauAttention(BaseAttention):
         return add_bias(ops.matmul(memory, self.memory_kernel), self.bias)
 
     def attend(self, query: Tensor, memory: Memory, states: list[Tensor], mm: Product) -> tuple[Tensor, list[Tensor]]:
-        return masked_softmax(additive_scores(mm(0, query), memory.keys, self.score_vector), memory.mask), states
+        return masked_softmax(engine.additive_scores(mm(0, query), memory.keys, self.score_vector), memory.mask), states
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -106,8 +107,3 @@ class BahdanauAttention(BaseAttention):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
         }
-
-
-def additive_scores(query: Tensor, keys: Tensor, vector: Tensor) -> Tensor:
-    """`vᵀ tanh(q + k_j)` of projected queries `(b, u)` or `(b, t, u)` and keys `(b, s, u)`: `(b, s)` or `(b, t, s)`."""
-    return ops.matmul(ops.tanh(query[..., None, :] + spread(keys, query)), vector)[..., 0]

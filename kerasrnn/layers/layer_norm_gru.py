@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from keras import ops
 
 from kerasrnn.layers.base_cells import SquashingCell
-from kerasrnn.layers.gated_cell import GatedCell, Masks, Product, activated
+from kerasrnn.layers.gated_cell import GatedCell, Product, activated
 from kerasrnn.layers.layer_norm import ShiftedLayerNormed, layer_norm
 from kerasrnn.layers.recurrent_layer import RecurrentLayer
 from kerasrnn.layers.registry import register
@@ -45,6 +45,7 @@ class LayerNormGRUCell(ShiftedLayerNormed, GatedCell, SquashingCell):
     state_names: ClassVar[tuple[str, ...]] = ("hidden",)
     memory_gates: ClassVar[dict[str, int]] = {"update": 1}
     local_weights = ("recurrent_gamma", "recurrent_beta")
+    projection_weights = ("kernel_gamma",)
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
@@ -52,8 +53,8 @@ class LayerNormGRUCell(ShiftedLayerNormed, GatedCell, SquashingCell):
         self.recurrent_gamma = self.add_gain("recurrent_gamma", 3 * self.units)
         self.recurrent_beta = self.add_shift("recurrent_beta", self.units)
 
-    def project(self, inputs: Tensor, masks: Masks = None) -> Tensor:
-        return ops.concatenate(self._normalised(super().project(inputs, masks), self.kernel_gamma), axis=-1)
+    def shaped_projection(self, projected: Tensor) -> Tensor:
+        return ops.concatenate(self._normalised(projected, self.kernel_gamma), axis=-1)
 
     def update(self, projected: Tensor, states: list[Tensor], mm: Product) -> tuple[list[Tensor], dict[str, Tensor]]:
         h = states[0]

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from kerasrnn.layers.base_cells import ForgettingCell
-from kerasrnn.layers.gated_cell import GatedCell, Masks, Product, activated
+from kerasrnn.layers.gated_cell import GatedCell, Product, activated
 from kerasrnn.layers.layer_norm import ShiftedLayerNormed, layer_norm
 from kerasrnn.layers.recurrent_layer import RecurrentLayer
 from kerasrnn.layers.registry import register
@@ -42,6 +42,7 @@ class LayerNormLSTMCell(ShiftedLayerNormed, GatedCell, ForgettingCell):
     state_names: ClassVar[tuple[str, ...]] = ("hidden", "cell")
     memory_gates: ClassVar[dict[str, int]] = {"forget": 1, "input": -1}
     local_weights = ("recurrent_gamma", "state_gamma", "state_beta")
+    projection_weights = ("kernel_gamma",)
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
@@ -50,8 +51,8 @@ class LayerNormLSTMCell(ShiftedLayerNormed, GatedCell, ForgettingCell):
         self.state_gamma = self.add_gain("state_gamma", self.units)
         self.state_beta = self.add_shift("state_beta", self.units)
 
-    def project(self, inputs: Tensor, masks: Masks = None) -> Tensor:
-        return layer_norm(super().project(inputs, masks), self.norm_epsilon, self.kernel_gamma)
+    def shaped_projection(self, projected: Tensor) -> Tensor:
+        return layer_norm(projected, self.norm_epsilon, self.kernel_gamma)
 
     def update(self, projected: Tensor, states: list[Tensor], mm: Product) -> tuple[list[Tensor], dict[str, Tensor]]:
         h, c = states

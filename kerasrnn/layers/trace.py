@@ -1,11 +1,10 @@
 """One step of any Keras cell, with its gates by name."""
 
-from functools import partial
 from typing import Any
 
 import keras
 
-from kerasrnn.layers.gated_cell import GatedCell, add_bias, multiplier
+from kerasrnn.layers.gated_cell import GatedCell, add_bias
 from kerasrnn.layers.gru import GRUCell
 from kerasrnn.layers.lstm import LSTMCell
 from kerasrnn.layers.simple_rnn import SimpleRNNCell
@@ -37,22 +36,27 @@ def traced_step(cell: Any, inputs: Tensor, states: list[Any]) -> tuple[Tensor, l
         return _stacked(cell, inputs, states)
     nested = isinstance(states, (list, tuple))
     before = list(states) if nested else [states]
-    equations = _equations(cell)
-    if equations is None:
+    known = gated(cell)
+    if known is None:
         output, after = cell(inputs, before if nested else states)
         after = list(after) if isinstance(after, (list, tuple)) else [after]
         return output, after, {f"state_{index}": state for index, state in enumerate(after)}
-    projected = add_bias(equations.project(cell, inputs), equations.project_bias(cell))
-    mm = multiplier(equations.recurrent_products(cell))
-    own = isinstance(cell, GatedCell)
-    after, gates = (cell.advance if own else partial(equations.update, cell))(projected, before, mm)
-    return after[0], after, gates | dict(zip(equations.state_names, after, strict=True))
+    projected = add_bias(known.project(inputs), known.project_bias())
+    after, gates = known.advance(projected, before, known.products())
+    return after[0], after, gates | dict(zip(known.state_names, after, strict=True))
 
 
-def _equations(cell: Any) -> Any:
+def gated(cell: Any) -> Any:
+    """A cell whose equations are known here: one of this package, or Keras' own under the same equations; else None."""
     if isinstance(cell, GatedCell):
-        return type(cell)
-    return _EQUATIONS.get(type(cell))  # by exact type: a subclass may compute something else
+        return cell
+    equations = _EQUATIONS.get(type(cell))  # by exact type: a subclass may compute something else
+    if equations is None:
+        return None
+    known = object.__new__(equations)
+    known.__dict__.update(cell.__dict__)  # the weights are the same variables
+    known.__dict__["zoneout_rates"] = [0.0] * len(equations.state_names)
+    return known
 
 
 def _stacked(cells: Any, inputs: Tensor, states: list[Any]) -> tuple[Tensor, list[Any], dict[str, Tensor]]:

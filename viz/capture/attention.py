@@ -132,16 +132,27 @@ def _decoder_loop(site: Site, choice: Choice, found: _Found) -> Callable[..., An
     memory_mask: list[Any] = [None]
 
     def seen(replayed: Any, mask: Tensor | None) -> None:
-        found.add(to_numpy(replayed.traces["alignment"]), _array(mask), _array(memory_mask[0]))
+        found.add(_heads(replayed.traces), _array(mask), _array(memory_mask[0]))
 
     watched = watched_loop(decoder, seen, wants=lambda: choice.take(site))
 
     def inner_loop(*args: Any, memory: Any, **kwargs: Any) -> Any:
-        memory_mask[0] = memory.mask
+        memory_mask[0] = memory[0].mask
         given = inspect.signature(watched).bind_partial(*args, **kwargs).arguments
         return watched(**given, memory=memory)
 
     return inner_loop
+
+
+def _heads(traces: dict[str, Tensor]) -> np.ndarray:
+    """The alignment `(b, t, s)` of a decoder, or those of several attentions as heads `(b, n, t, s)`."""
+    found = [to_numpy(trace) for name, trace in traces.items() if name.startswith("alignment")]
+    if len({alignment.shape for alignment in found}) > 1:
+        raise ValueError(
+            "layer: its attentions read memories of different lengths, which no one picture can show; received "
+            f"{', '.join(str(alignment.shape[-1]) for alignment in found)} source steps"
+        )
+    return found[0] if len(found) == 1 else np.stack(found, axis=1)
 
 
 def _counted_loop(part: Any, looping: _Loop) -> Callable[..., Any]:

@@ -54,7 +54,7 @@ def capture_gates(
             f"{choice.label}/{prefix}{name}": to_numpy(trace)
             for prefix, (replayed, _) in found.items()
             for name, trace in replayed.traces.items()
-            if name != "alignment"
+            if not name.startswith("alignment")
         }
         mask = next(iter(found.values()))[1]
     shape = next(iter(arrays.values())).shape[:2]

@@ -191,11 +191,13 @@ def _compare_loop(part: Any, replayed: Replayed, result: Any, mask: Tensor | Non
 
 def _all_states(part: Any, replayed: Replayed) -> list[Any]:
     """The states, and what layers of this package hand out as one state more."""
+    alignments = [trace for name, trace in replayed.traces.items() if name.startswith("alignment")]
+    gates = {name: trace for name, trace in replayed.traces.items() if not name.startswith("alignment")}
     extra: list[Any] = []
+    if getattr(part, "return_alignment", False):
+        extra.append(alignments[0] if len(alignments) == 1 else alignments)
     if getattr(part, "return_gates", False):
-        extra = [replayed.traces]
-    elif getattr(part, "return_alignment", False):
-        extra = [replayed.traces["alignment"]]
+        extra.append(gates)
     return [*replayed.states, *extra]
 
 

@@ -48,10 +48,13 @@ def replay(
     if not sequences.shape[1]:
         raise ValueError(f"inputs: expected at least one step for layer {layer.name!r}, received {sequences.shape}")
     states = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
+    count = len(states)
     if any(len(state.shape) != 2 for state in keras.tree.flatten(states)):
         raise ValueError(f"layer: {layer.name!r} has states with more axes than units; only (b, u) can be shown")
     if mask is not None:
         sequences = ops.where(mask[..., None], sequences, ops.zeros_like(sequences))
+    if isinstance(layer, AttentionDecoder):  # it carries more than its cells' states
+        states = layer.first_states(memory, states)
     steps = sequences.shape[1]
     outputs: list[Tensor] = []
     traces: list[dict[str, Tensor]] = [{}] * steps
@@ -72,20 +75,15 @@ def replay(
         output, states, traces[step] = new_output, new_states, trace
         outputs.append(output)
     stacked = {name: ops.stack([trace[name] for trace in traces], axis=1) for name in traces[0]}
-    return Replayed(*_results(layer, outputs, states, mask), states, stacked)
+    return Replayed(*_results(layer, outputs, states, mask), states[:count], stacked)
 
 
 def _advance(
     layer: Any, x_t: Tensor, states: list[Any], memory: Any, push: Callable[[list[Tensor]], list[Tensor]] | None
 ) -> tuple[Tensor, list[Any], dict[str, Tensor]]:
-    if not isinstance(layer, AttentionDecoder):
-        return _step(layer.cell, x_t, states, push)
-    output, after, trace = layer.traced_step(x_t, states, memory)
-    if push is None:
-        return output, after, trace
-    pushed = push(after)
-    units = after[0].shape[-1]  # the output is the first state beside the context
-    return ops.concatenate([pushed[0], output[..., units:]], axis=-1), pushed, _pushed_trace(trace, after, pushed)
+    if isinstance(layer, AttentionDecoder):
+        return layer.traced_step(x_t, states, memory, push)
+    return _step(layer.cell, x_t, states, push)
 
 
 def _step(

@@ -32,12 +32,13 @@ class EncoderDecoder:
     def decode(self, source: Tensor) -> Decoded:
         """`(b, s)` ids to `Decoded`, whose `extras["alignment"]` is `(b, n, s)`."""
         memory, *states = self._encoder(source, training=False)
-        prepared = self._decoder.attention.prepare(memory, ops.not_equal(source, 0))
+        prepared = self._decoder.prepare(memory, ops.not_equal(source, 0))
 
         def step(token: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
             output, states, alignment = self._decoder.step(self._embedding(token), states, prepared)
             log_probs = ops.log(self._probabilities(self._readout(output)))
             return ops.where(self._never, -np.inf, log_probs), states, {"alignment": alignment}
 
+        states = self._decoder.first_states(prepared, states)
         start = ops.full((ops.shape(source)[0],), self.start, dtype="int32")
         return greedy(step, start, states, end=self.end, max_length=self.max_length)
