@@ -56,6 +56,6 @@ class SamplingCell(AttendingCell):
         likely = ops.cumsum(ops.softmax(ops.cast(self.readout(said), place.dtype), axis=-1), axis=-1)
         token = ops.sum(ops.cast(likely < place, "int32"), axis=-1)  # (b,)
         own = self.embedding(ops.minimum(token, likely.shape[-1] - 1))
-        x_t = ops.where(coin < self.probability, ops.cast(own, x_t.dtype), x_t)
+        x_t = ops.where(coin < ops.cast(self.probability, coin.dtype), ops.cast(own, x_t.dtype), x_t)
         first = super().project(x_t, self.input_masks)
         return super().advance(add_bias(first, super().project_bias()), states, mm, zoned, push)
