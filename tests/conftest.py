@@ -88,7 +88,8 @@ def float64() -> Iterator[None]:
 def small_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     """One shard of two phases compiles in a fraction of the time of two of four, which `test_engine` compares."""
     if "tensorflow" in sys.modules:
-        from kerasrnn.engine import tensorflow_adjoint
+        from kerasrnn.engine import linear_tensorflow, tensorflow_adjoint
 
-        monkeypatch.setattr(tensorflow_adjoint, "_cores", lambda: 1)
+        for module in (linear_tensorflow, tensorflow_adjoint):
+            monkeypatch.setattr(module, "cores", lambda: 1)
         monkeypatch.setattr(tensorflow_adjoint, "PHASES", 2)

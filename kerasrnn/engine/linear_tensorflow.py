@@ -7,7 +7,7 @@ import tensorflow as tf
 from kerasrnn import _compat
 from kerasrnn.engine import linear
 from kerasrnn.engine.packing import roomy
-from kerasrnn.engine.programs import cached
+from kerasrnn.engine.programs import cached, cores
 from kerasrnn.engine.scan import Scanned
 
 Tensor = Any
@@ -32,11 +32,30 @@ def run(
 
         return tf.function(program, jit_compile=True, autograph=False, reduce_retracing=True)
 
-    states, traces = cached(cell, ("linear", kept), make)(projected, before, mask, noise)
-    traces = {name: trace[:, :length] if static is None else trace for name, trace in traces.items()}
+    program = cached(cell, ("linear", kept), make)
+    found = [program(*part) for part in _shards([projected, before, mask, noise])]
+    states = [tf.concat(parts, axis=0) for parts in zip(*(states for states, _ in found), strict=True)]
+    traces = {name: tf.concat([traces[name] for _, traces in found], axis=0)[:, :length] for name in kept}
     for trace in traces.values():
         trace.set_shape((before.shape[0], static, cell.units))
     return Scanned(list(states), traces)
+
+
+def _shards(tensors: list[Tensor | None]) -> list[list[Tensor | None]]:
+    """The batch in one part a core: programs that run side by side."""
+    first = tensors[0]
+    count = 1 if _compat.in_xla() or first.shape[0] == 1 else cores()
+    if count == 1:
+        return [tensors]
+    batch = tf.shape(first)[0]
+    each = (batch + count - 1) // count
+    sizes = [tf.clip_by_value(batch - each * number, 0, each) for number in range(count)]
+    parts = [[None] * count if x is None else tf.split(x, sizes, axis=0, num=count) for x in tensors]
+    for one, split in zip(tensors, parts, strict=True):
+        for part in split:
+            if part is not None:
+                part.set_shape([None, *one.shape[1:]])
+    return [list(part) for part in zip(*parts, strict=True)]
 
 
 @tf.custom_gradient

@@ -1,7 +1,12 @@
-"""What is compiled for a cell is kept with the cell."""
+"""What is compiled for a cell is kept with the cell, and how many programs run side by side."""
 
+import os
 from collections.abc import Callable, Hashable
 from typing import Any
+
+import tensorflow as tf
+
+MOST_SHARDS = 8  # smaller products are not worth another loop
 
 
 def cached(cell: Any, key: Hashable, make: Callable[[], Any]) -> Any:
@@ -13,3 +18,11 @@ def cached(cell: Any, key: Hashable, make: Callable[[], Any]) -> Any:
     if key not in made:
         made[key] = make()
     return made[key]
+
+
+def cores() -> int:
+    """How many loops may run side by side: the threads that TensorFlow was given, or what the process may use."""
+    threads = tf.config.threading
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    given = [threads.get_intra_op_parallelism_threads(), threads.get_inter_op_parallelism_threads()]
+    return min(available, *(count for count in given if count), MOST_SHARDS)

@@ -6,7 +6,6 @@ which compiles nothing, has them too; a batch is split into one shard a core, wh
 small products of a step do not use two cores well.
 """
 
-import os
 from typing import Any
 
 import tensorflow as tf
@@ -16,13 +15,12 @@ from kerasrnn.engine import packed_loops, packed_steps, packing
 from kerasrnn.engine.options import Options
 from kerasrnn.engine.packed_steps import Given, Kept, shaped
 from kerasrnn.engine.product import Product, gradient_of_bias, gradient_of_kernel
-from kerasrnn.engine.programs import cached
+from kerasrnn.engine.programs import cached, cores
 from kerasrnn.engine.scan import Scanned
 
 Tensor = Any
 
 PHASES = 5  # of a batch with a mask
-MOST_SHARDS = 8  # smaller products are not worth another loop
 
 
 class Programs:
@@ -59,7 +57,7 @@ def recur(
         return _recur_eagerly(cell, sequences, states, mask, options)
     exact = _compat.in_xla()  # then no size may depend on values
     differentiable = _compat.records_gradients() if differentiable is None else differentiable
-    shards = 1 if exact or sequences.shape[0] == 1 else _cores()
+    shards = 1 if exact or sequences.shape[0] == 1 else cores()
     sequences = tf.convert_to_tensor(sequences)
     length = tf.shape(sequences)[1] if sequences.shape[1] is None else sequences.shape[1]
     if mask is None:
@@ -136,14 +134,6 @@ def _recur_eagerly(
 
     tensors = options._replace(kept=(), go_backwards=False)  # the rest is in the key
     return cached(cell, key, make)(sequences, list(states), mask, tensors)
-
-
-def _cores() -> int:
-    """How many loops may run side by side: the threads that TensorFlow was given, or what the process may use."""
-    threads = tf.config.threading
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    given = [threads.get_intra_op_parallelism_threads(), threads.get_inter_op_parallelism_threads()]
-    return min(available, *(count for count in given if count), MOST_SHARDS)
 
 
 def _programs(cell: Any, phases: int, outs: tuple[str, ...], keep: bool, given: Given, compiled: bool) -> Any:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from layer_cases import KINDS, MASKS, B, D, T, U, assert_close, initial, inputs, make, random_weights
 
 from kerasrnn import engine, layers
-from kerasrnn.engine import recurrence, tensorflow_adjoint
+from kerasrnn.engine import linear_tensorflow, recurrence, tensorflow_adjoint
 
 TOLERANCE = 1e-11
 
@@ -88,15 +88,20 @@ def test_a_dropout_mask_for_each_gate(kind: str, mask: str, rng: np.random.Gener
 
 
 @pytest.mark.parametrize(
-    ("mask", "shards"), [("none", 1), ("none", 5), ("left", 2), ("holes", 3), ("empty row", 2), ("holes", 5)]
+    ("kind", "mask", "shards"),
+    [
+        *(("lstm", *each) for each in [("none", 1), ("none", 5), ("left", 2), ("holes", 3), ("empty row", 2)]),
+        *(("lstm", "holes", 5), ("min_gru", "none", 2), ("min_gru", "holes", 5)),
+    ],
 )
 def test_any_number_of_shards(
-    mask: str, shards: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+    kind: str, mask: str, shards: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More shards than rows leave some without any."""
-    layer, x, states, keep = case("lstm", mask, rng)
+    layer, x, states, keep = case(kind, mask, rng)
     expected = outcome(layer, x, states, keep, reference)
-    monkeypatch.setattr(tensorflow_adjoint, "_cores", lambda: shards)
+    for module in (tensorflow_adjoint, linear_tensorflow):
+        monkeypatch.setattr(module, "cores", lambda: shards)
     monkeypatch.setattr(tensorflow_adjoint, "PHASES", 4)
     assert_close(outcome(layer, x, states, keep, engine.recur), expected, TOLERANCE)
 
