@@ -205,8 +205,9 @@ def masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
 
     `scores` are `(b, s)` or `(b, t, s)`, `mask` is `(b, s)`, or of their shape.
     """
-    if mask is None:
-        return ops.softmax(scores, axis=-1)
+    if mask is None:  # not `ops.softmax`, which warns of a memory of one step
+        weights = ops.exp(scores - ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True)))
+        return weights / ops.sum(weights, axis=-1, keepdims=True)
     mask = spread(mask, scores) if len(mask.shape) == 2 else mask
     masked_low = ops.where(mask, scores, ops.min(scores, axis=-1, keepdims=True))  # never above a score that counts
     shifted = scores - ops.stop_gradient(ops.max(masked_low, axis=-1, keepdims=True))

@@ -12,10 +12,16 @@ PARITY = 0x1BD11BDA
 LARGEST = 2**24  # the integers below are exact in float32
 
 
-def draw_keys(batch: Any, seed: Any, dtype: str) -> Tensor:
-    """A random key of two numbers for each row, and a counter that begins at 0, `(b, 3)`."""
-    keys = keras.random.randint((batch, 2), 0, LARGEST, seed=seed)
-    return ops.concatenate([ops.cast(keys, dtype), ops.zeros((batch, 1), dtype=dtype)], axis=-1)
+def draw_keys(like: Tensor, seed: Any) -> Tensor:
+    """A random key of two numbers for each row of `like (b, 1)`, and a counter that begins at 0, `(b, 3)`.
+
+    Without a `seed` the keys are 0.
+    """
+    zero = ops.zeros_like(like)
+    if seed is None:
+        return ops.concatenate([zero, zero, zero], axis=-1)
+    keys = keras.random.randint((ops.shape(like)[0], 2), 0, LARGEST, seed=seed)
+    return ops.concatenate([ops.cast(keys, like.dtype), zero], axis=-1)
 
 
 def advance(keys: Tensor) -> Tensor:

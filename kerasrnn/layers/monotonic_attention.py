@@ -150,7 +150,7 @@ class MonotonicAttention(AdditiveEnergy):
         first = first if memory.mask is None else ops.logical_and(first, memory.mask)
         states = [ops.cast(first, dtype)]
         if training and (self.sigmoid_noise or self.inference_mode is not None):
-            states.append(counter_noise.draw_keys(ops.shape(memory.values)[0], self.seed_generator, dtype))
+            states.append(counter_noise.draw_keys(states[0][:, :1], self.seed_generator))
         return states
 
     def attend(self, query: Tensor, memory: Memory, states: list[Tensor], mm: Product) -> tuple[Tensor, list[Tensor]]:

@@ -85,7 +85,7 @@ def monotonic(
     weights: dict[str, Array],
     *,
     energy: str = "bahdanau",
-    mode: str = "recursive",
+    mode: str = "parallel",
     noise: Array | None = None,
     **_: Any,
 ) -> Attention:
@@ -111,10 +111,8 @@ def monotonic(
                 if at < length:
                     alignment[at] = 1.0
             else:
-                for j in range(
-                    length
-                ):  # how likely it is that the scan began at k, passed by what lies between, stopped
-                    for k in range(j + 1):
+                for j in range(length):
+                    for k in range(j + 1):  # the scan began at k, passed by what lies between, and stopped at j
                         passed = 1.0
                         for between in range(k, j):
                             passed *= 1.0 - p[between]
