@@ -20,7 +20,7 @@ class AdditiveEnergy(BaseAttention):
 
     def __init__(
         self,
-        units: int | None,
+        units: Any,  # an int, or None for a subclass that builds another energy
         use_bias: bool,
         normalize: bool,
         kernel_initializer: Any,
@@ -40,16 +40,15 @@ class AdditiveEnergy(BaseAttention):
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
         valid_shapes(query_shape, memory_shape)
-        units = self.units or 0
-        self.query_kernel = self.add_kernel("query_kernel", query_shape[-1], units)
-        self.memory_kernel = self.add_kernel("memory_kernel", memory_shape[-1], units)
+        self.query_kernel = self.add_kernel("query_kernel", query_shape[-1], self.units)
+        self.memory_kernel = self.add_kernel("memory_kernel", memory_shape[-1], self.units)
         # (u, 1), for initialisers that scale with the fan-in
-        self.score_vector = self.add_kernel("score_vector", units, 1)
+        self.score_vector = self.add_kernel("score_vector", self.units, 1)
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight(name="bias", shape=(units,), initializer=self.bias_initializer)
+            self.bias = self.add_weight(name="bias", shape=(self.units,), initializer=self.bias_initializer)
         if self.normalize:
-            start = keras.initializers.Constant(units**-0.5)
+            start = keras.initializers.Constant(self.units**-0.5)
             self.score_gain = self.add_weight(name="score_gain", shape=(), initializer=start)
 
     def query_products(self) -> list[tuple[Tensor, Tensor | None]]:

@@ -212,7 +212,7 @@ def _masks(given: dict[str, Any]) -> tuple[np.ndarray | None, np.ndarray | None]
         queries, source = (_array(getattr(tensor, "_keras_mask", None)) for tensor in inputs[:2])
         return queries, source
     if keras.ops.is_tensor(inputs):  # one sequence, and no queries from outside
-        mask = getattr(inputs, "_keras_mask", None) if both is None else both
+        mask: Any = getattr(inputs, "_keras_mask", None) if both is None else both
         return None, _array(mask) if mask is not None and len(mask.shape) == 2 else None
     queries = _first(given, ["query_mask"], ["query"])
     source = _first(given, ["memory_mask", "value_mask", "key_mask"], ["memory", "value", "key"])
