@@ -1,5 +1,6 @@
 """What every attention layer of this package is: its equations, stated once."""
 
+import math
 import numbers
 from typing import Any, NamedTuple
 
@@ -206,11 +207,10 @@ def masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
     `scores` are `(b, s)` or `(b, t, s)`, `mask` is `(b, s)`, or of their shape.
     """
     if mask is None:  # not `ops.softmax`, which warns of a memory of one step
-        weights = ops.exp(scores - ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True)))
+        weights = ops.exp(scores - _highest(scores))
         return weights / ops.sum(weights, axis=-1, keepdims=True)
     mask = spread(mask, scores) if len(mask.shape) == 2 else mask
-    masked_low = ops.where(mask, scores, ops.min(scores, axis=-1, keepdims=True))  # never above a score that counts
-    shifted = scores - ops.stop_gradient(ops.max(masked_low, axis=-1, keepdims=True))
+    shifted = scores - _highest(ops.where(mask, scores, -math.inf))
     shifted = ops.where(mask, shifted, ops.zeros_like(shifted))
     weights = ops.where(mask, ops.exp(shifted), ops.zeros_like(scores))
     total = ops.sum(weights, axis=-1, keepdims=True)
@@ -220,6 +220,10 @@ def masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
 def spread(tensor: Tensor, like: Tensor) -> Tensor:
     """What belongs to a row `(b, ...)`, for every query of it where `like` has the queries' axis: `(b, 1, ...)`."""
     return tensor[:, None] if len(like.shape) == 3 else tensor
+
+
+def _highest(scores: Tensor) -> Tensor:
+    return ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True, initial=-math.inf))  # also of no steps
 
 
 def product_scores(query: Tensor, keys: Tensor) -> Tensor:

@@ -91,7 +91,7 @@ class MonotonicAttention(AdditiveEnergy):
     [[[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]]
 
     Reference: C. Raffel, M.-T. Luong, P. Liu, R. Weiss, D. Eck, Online and linear-time attention by enforcing monotonic
-    alignments, ICML 2017, section 2.
+    alignments, ICML 2017, section 2 and appendix C.1.
     """
 
     def __init__(

@@ -89,7 +89,7 @@ def monotonic(
     noise: Array | None = None,
     **_: Any,
 ) -> Attention:
-    """Raffel et al. 2017, section 2: the hard process, and its expectation by its definition. `noise` is (t, s)."""
+    """Raffel et al. 2017: the hard process of section 2.2, and its expectation by equation 9. `noise` is (t, s)."""
 
     def probability(query: Array, h: Array, plus: float) -> float:
         if energy == "luong":

@@ -120,6 +120,15 @@ def test_shapes_are_those_that_come(case: str, rng: np.random.Generator) -> None
         assert tuple(layer(keras.Input(given.shape[1:], batch_size=B), keras.Input((S, D))).shape) == came[0]
 
 
+@pytest.mark.parametrize(("source", "time"), [(0, 2), (3, 0)], ids=["no memory", "no query"])
+def test_nothing_to_read_and_nothing_to_ask(source: int, time: int) -> None:
+    for case in CASES:
+        found = make(case, "float32")(ops.zeros((2, time, D)), ops.zeros((2, source, D)), return_attention_scores=True)
+        assert_close(list(found), [np.zeros((2, time, D)), np.zeros((2, time, source))], 0.0)
+    found = layers.AttentionPooling(A)(ops.zeros((2, source, D)), return_attention_scores=True)
+    assert_close(list(found), [np.zeros((2, D)), np.asarray(found[1])], 0.0)
+
+
 def test_pooling_in_shapes_and_dtypes(rng: np.random.Generator) -> None:
     x = rng.standard_normal((B, T, D))
     for heads, policy in ((1, "mixed_bfloat16"), (3, "mixed_float16")):
