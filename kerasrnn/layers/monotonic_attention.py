@@ -146,11 +146,12 @@ class MonotonicAttention(AdditiveEnergy):
     def initial_states(self, memory: Memory, training: bool = False) -> list[Tensor]:
         """The alignment before, `(b, s)`; in training, where that matters, then the keys of the noise, `(b, 3)`."""
         dtype = counting(memory.values.dtype)
-        first = places(memory)[0] == 0
+        place, count = places(memory)
+        first = place == 0
         first = first if memory.mask is None else ops.logical_and(first, memory.mask)
         states = [ops.cast(first, dtype)]
         if training and (self.sigmoid_noise or self.inference_mode is not None):
-            states.append(counter_noise.draw_keys(states[0][:, :1], self.seed_generator))
+            states.append(counter_noise.draw_keys(count, self.seed_generator))
         return states
 
     def attend(self, query: Tensor, memory: Memory, states: list[Tensor], mm: Product) -> tuple[Tensor, list[Tensor]]:
@@ -186,7 +187,7 @@ def recursive(energies: Tensor, before: Tensor, mask: Tensor | None) -> Tensor:
         arrived = states[0] + now[:, :1]
         return [arrived * now[:, 1:]], {"arrived": arrived}
 
-    none = [ops.zeros_like(before[:, :1])]
+    none = [ops.zeros((ops.shape(before)[0], 1), dtype=before.dtype)]
     scanned = engine.scan(step, ops.stack([before, go], axis=-1), none, widths={"arrived": 1})
     return stop * scanned.traces["arrived"][..., 0]
 
