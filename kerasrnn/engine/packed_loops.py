@@ -56,10 +56,9 @@ def forward(
     room, rows = tf.shape(given.projected)[0], tf.shape(given.states[0])[0]
     names = cell.state_names
     sample = step_of(cell, given, now_of(given, tf.constant(0), rows), tf.constant(0), given.states)
-    dtype = given.states[0].dtype
 
     def buffer(like: Tensor, extra: Any = 0) -> Tensor:
-        return tf.zeros([room + extra, tf.shape(like)[1]], dtype)
+        return tf.zeros([room + extra, tf.shape(like)[1]], like.dtype)
 
     stored = [index for index, name in enumerate(names) if keep or name in outs]
     gates = [name for name in outs if name not in names]

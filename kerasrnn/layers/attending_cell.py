@@ -66,9 +66,10 @@ class AttendingCell:
         self._widths: dict[str, int] = {}
         self.state_names: tuple[str, ...] = ()
 
-    def begin(self, states: list[Tensor], memories: list[Memory], fed: int) -> list[Tensor]:
+    def begin(self, states: list[Tensor], memories: list[Memory], fed: int, training: bool = False) -> list[Tensor]:
         """All states before the first step, from those of the cells; `fed` is the width of what is fed."""
-        remembered = [one.initial_states(memory) for one, memory in zip(self.attentions, memories, strict=True)]
+        parts = zip(self.attentions, memories, strict=True)
+        remembered = [attention.initial_states(memory, training=training) for attention, memory in parts]
         self._remembered = [len(each) for each in remembered]
         names = [name for names in self.names_of_states for name in names]
         names += [f"attention/{i}/{j}" for i, count in enumerate(self._remembered) for j in range(count)]

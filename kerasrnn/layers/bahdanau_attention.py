@@ -2,19 +2,18 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
-from kerasrnn import engine
-from kerasrnn.layers.base_attention import BaseAttention, Memory, masked_softmax, valid_shapes
-from kerasrnn.layers.gated_cell import Product, add_bias
+from kerasrnn.layers.additive_energy import AdditiveEnergy
+from kerasrnn.layers.base_attention import Memory, masked_softmax, positive
+from kerasrnn.layers.gated_cell import Product
 from kerasrnn.layers.registry import register
 
 Tensor = Any
 
 
 @register
-class BahdanauAttention(BaseAttention):
+class BahdanauAttention(AdditiveEnergy):
     r"""Additive attention with both matrices and the vector of the paper.
 
     $$
@@ -23,16 +22,22 @@ class BahdanauAttention(BaseAttention):
     $$
 
     with queries s, memory h, alignment α and context c. (`keras.layers.AdditiveAttention` has neither matrix.)
-    Its parameters: W_s `(d, u)`, W_h `(m, u)`, v `(u,)`, and a bias `(u,)` inside the tanh with `use_bias=True`,
-    which the paper does not have.
+    Its parameters: W_s `(d, u)`, W_h `(m, u)`, v `(u, 1)`, and with the options below b `(u,)`, g `()` and w_c `(u,)`.
+
+    With `coverage=True` what was attended to before takes part, so that a place is not read again and again (See et
+    al.): $e_{tj} = v^\top \tanh(W_s s_t + W_h h_j + w_c c_{tj} + b)$ with $c_{tj} = \sum_{t' < t} \alpha_{t'j}$. Their
+    loss for it is `coverage_loss`.
 
     Masks: masked memory gets weight 0 and is not read; a row whose memory is masked throughout gets weights and
-    context 0. Masked queries get weights and context 0. Every other row of the alignment sums to 1.
+    context 0. Masked queries get weights and context 0, and add nothing to the coverage. Every other row of the
+    alignment sums to 1.
 
     Args:
         units: width of the comparison, a positive int.
-        use_bias: whether to add a bias inside the tanh.
-        kernel_initializer, bias_initializer: for W_s, W_h and v, and for the bias.
+        use_bias: whether to add a bias b inside the tanh, which the paper does not have.
+        normalize: weight normalisation of v: g v / ‖v‖, where the number g begins at √(1/u) (Salimans and Kingma).
+        coverage: whether the sum of the earlier alignments takes part. Then queries are answered one after the other.
+        kernel_initializer, bias_initializer: for W_s, W_h, v and w_c, and for the bias.
 
     Call arguments:
         query: `(b, t, d)`, or `(b, d)` for one query.
@@ -59,51 +64,66 @@ class BahdanauAttention(BaseAttention):
     ((2, 4, 10), (2, 4, 6))
 
     Reference: D. Bahdanau, K. Cho, Y. Bengio, Neural machine translation by jointly learning to align and translate,
-    ICLR 2015, section 3.1 and appendix A.1.2.
+    ICLR 2015, section 3.1 and appendix A.1.2. T. Salimans, D. Kingma, Weight normalization, NeurIPS 2016. A. See,
+    P. Liu, C. Manning, Get to the point: summarization with pointer-generator networks, ACL 2017, section 2.3.
     """
-
-    local_weights = ("score_vector",)
 
     def __init__(
         self,
         units: int,
         use_bias: bool = False,
+        normalize: bool = False,
+        coverage: bool = False,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        if not isinstance(units, int) or units <= 0:
-            raise ValueError(f"`units` must be a positive integer; received {units!r}.")
-        self.units = units
-        self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
+        units = positive("units", units)
+        super().__init__(units, use_bias, normalize, kernel_initializer, bias_initializer, **kwargs)
+        self.coverage = coverage
+        if coverage:
+            self.local_weights = (*self.local_weights, "coverage_vector")
 
     def build(self, query_shape: Any, memory_shape: Any) -> None:
-        valid_shapes(query_shape, memory_shape)
-        matrix = {"initializer": self.kernel_initializer}
-        self.query_kernel = self.add_weight(name="query_kernel", shape=(query_shape[-1], self.units), **matrix)
-        self.memory_kernel = self.add_weight(name="memory_kernel", shape=(memory_shape[-1], self.units), **matrix)
-        # (u, 1), for initialisers that scale with the fan-in
-        self.score_vector = self.add_weight(name="score_vector", shape=(self.units, 1), **matrix)
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(name="bias", shape=(self.units,), initializer=self.bias_initializer)
+        super().build(query_shape, memory_shape)
+        if self.coverage:
+            self.coverage_vector = self.add_kernel("coverage_vector", self.units)
 
-    def query_products(self) -> list[tuple[Tensor, Tensor | None]]:
-        return [(self.query_kernel, None)]
-
-    def keys(self, memory: Tensor) -> Tensor:
-        return add_bias(ops.matmul(memory, self.memory_kernel), self.bias)
+    def initial_states(self, memory: Memory, training: bool = False) -> list[Tensor]:
+        return [ops.zeros_like(memory.values[..., 0])] if self.coverage else []
 
     def attend(self, query: Tensor, memory: Memory, states: list[Tensor], mm: Product) -> tuple[Tensor, list[Tensor]]:
-        return masked_softmax(engine.additive_scores(mm(0, query), memory.keys, self.score_vector), memory.mask), states
+        keys = memory.keys
+        if self.coverage:
+            keys = keys + states[0][..., None] * self.coverage_vector
+        alignment = masked_softmax(self.energies(query, keys, mm), memory.mask)
+        return alignment, [state + alignment for state in states]
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "units": self.units,
-            "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-        }
+        return super().get_config() | {"coverage": self.coverage}
+
+
+def coverage_loss(alignment: Tensor) -> Tensor:
+    r"""How much of each query's attention goes where earlier queries have looked: the coverage loss of See et al.
+
+    $\sum_j \min(\alpha_{tj}, c_{tj})$ with $c_{tj} = \sum_{t' < t} \alpha_{t'j}$: between 0 and 1, 0 for the first
+    query and for masked ones. The paper adds its mean over the target's steps to the loss, with weight 1, late in
+    training.
+
+    Args:
+        alignment: `(b, t, s)`.
+
+    Returns:
+        `(b, t)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasrnn.layers import coverage_loss
+    >>> np.asarray(coverage_loss(np.array([[[1.0, 0.0], [0.75, 0.25], [0.5, 0.5]]]))).tolist()
+    [[0.0, 0.75, 0.75]]
+
+    Reference: A. See, P. Liu, C. Manning, ACL 2017, section 2.3.
+    """
+    before = ops.cumsum(alignment, axis=1) - alignment
+    return ops.sum(ops.minimum(alignment, before), axis=-1)

@@ -1,5 +1,7 @@
 """What every attention layer of this package is: its equations, stated once."""
 
+import math
+import numbers
 from typing import Any, NamedTuple
 
 import keras
@@ -27,13 +29,15 @@ class BaseAttention(keras.layers.Layer):
     - `query_products()`: the matrices (and biases) that `mm` may be called with on the query;
     - `keys(memory)`: what of the memory can be computed once, before the first query;
     - `local_weights`: names of the attributes, other than those, that `attend` reads, none of which is None;
-    - `initial_states(memory)`: what it remembers before the first query, `(b, ·)` each: nothing by default;
+    - `initial_states(memory, training)`: what it remembers before the first query, `(b, ·)` each, whatever is random
+      drawn into it: nothing by default;
     - `attend(query, memory, states, mm)`: the equations, `-> (alignment, new states)`. `mm(k, a)` is `a·W_k` and its
-      bias; everything else in it is local to a row of the batch. The query is `(b, d)`; where nothing is remembered
-      also `(b, t, d)`, for an alignment `(b, t, s)`.
+      bias, asked for once for each k; everything else in it is local to a row of the batch. The query is `(b, d)`;
+      where nothing is remembered also `(b, t, d)`, for an alignment `(b, t, s)`.
 
     `attend` uses nothing of `self` beyond its `local_weights` and plain settings, so that a loop may pass it a view
-    with other tensors, and differentiate it.
+    with other tensors, and differentiate it. States keep the dtype that they begin with; the alignment has that of the
+    memory.
 
     Masks: masked memory gets weight 0 and is not read; a row whose memory is masked throughout gets weights and context
     0. Masked queries get weights and context 0, and what is remembered holds.
@@ -44,10 +48,30 @@ class BaseAttention(keras.layers.Layer):
         query_mask: `(b, t)` bool, True = keep, or None.
         memory_mask: `(b, s)` bool, or None.
         return_attention_scores: return the alignment too.
+        training: whether what is random in training is drawn.
 
     Returns:
         The context `(b, t, m)`, or `(b, m)`; with `return_attention_scores=True` also the alignment `(b, t, s)`, or
         `(b, s)`.
+
+    Raises:
+        ValueError: a query or a memory of the wrong rank.
+
+    Example: an attention of one's own, by the negative squared distance of query and memory.
+
+    >>> import numpy as np
+    >>> from keras import ops
+    >>> from kerasrnn.layers import BaseAttention
+    >>> from kerasrnn.layers.base_attention import masked_softmax
+    >>> class NearestAttention(BaseAttention):
+    ...     def attend(self, query, memory, states, mm):
+    ...         squares = ops.sum(ops.square(query[..., None, :] - memory.keys), axis=-1)
+    ...         return masked_softmax(-squares, memory.mask), states
+    >>> context, alignment = NearestAttention()(
+    ...     np.zeros((1, 2), "float32"), np.array([[[0, 0], [9, 9]]], "float32"), return_attention_scores=True
+    ... )
+    >>> np.asarray(alignment).round(3).tolist()
+    [[1.0, 0.0]]
     """
 
     local_weights: tuple[str, ...] = ()
@@ -64,8 +88,8 @@ class BaseAttention(keras.layers.Layer):
         """The keys `(b, s, k)` of a memory `(b, s, m)`: the memory itself by default."""
         return memory
 
-    def initial_states(self, memory: Memory) -> list[Tensor]:
-        """What is remembered before the first query, `(b, ·)` each."""
+    def initial_states(self, memory: Memory, training: bool = False) -> list[Tensor]:
+        """What is remembered before the first query, `(b, ·)` each; in training with what is random drawn."""
         return []
 
     def attend(self, query: Tensor, memory: Memory, states: list[Tensor], mm: Product) -> tuple[Tensor, list[Tensor]]:
@@ -88,7 +112,7 @@ class BaseAttention(keras.layers.Layer):
         with _compat.autocast(self.compute_dtype):
             before = self.initial_states(memory) if states is None else list(states)
             if before and len(query.shape) == 3:
-                return self._align_in_order(query, None, memory, before)
+                return self.align_in_order(query, None, memory, before)
             return self.attend(query, memory, before, multiplier(self.query_products()))
 
     def call(
@@ -98,26 +122,28 @@ class BaseAttention(keras.layers.Layer):
         query_mask: Tensor | None = None,
         memory_mask: Tensor | None = None,
         return_attention_scores: bool = False,
+        training: bool = False,
     ) -> Any:
         prepared = self.prepare(memory, memory_mask)
-        several = len(query.shape) == 3
-        keep = ops.cast(query_mask, "bool") if several and query_mask is not None else None
-        states = self.initial_states(prepared)
-        if states and several:
-            alignment, _ = self._align_in_order(query, keep, prepared, states)
+        keep = None if query_mask is None or len(query.shape) != 3 else ops.cast(query_mask, "bool")
+        if keep is not None:
+            query = ops.where(keep[..., None], query, ops.zeros_like(query))
+        states = self.initial_states(prepared, training)
+        if states and len(query.shape) == 3:
+            alignment, _ = self.align_in_order(query, keep, prepared, states)
         else:
             alignment, _ = self.align(query, prepared, states)
-            if keep is not None:
-                alignment = ops.where(keep[..., None], alignment, ops.zeros_like(alignment))
+            alignment = only(alignment, keep)
         context = weighted_sum(alignment, prepared.values)
         return (context, alignment) if return_attention_scores else context
 
-    def _align_in_order(
+    def align_in_order(
         self, query: Tensor, keep: Tensor | None, memory: Memory, states: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """One query after the other, `(b, t, d)`, each with what the one before has left."""
-        if keep is not None:
-            query = ops.where(keep[..., None], query, ops.zeros_like(query))
+        """One query `(b, t, d)` after the other, each with what the one before has left, where `keep (b, t)` is True.
+
+        Returns the alignment `(b, t, s)` and what is remembered after the last one.
+        """
         mm = multiplier(self.query_products())
 
         def step(now: Tensor, before: list[Tensor]) -> tuple[list[Tensor], dict[str, Tensor]]:
@@ -127,7 +153,7 @@ class BaseAttention(keras.layers.Layer):
         width = memory.values.shape[1]
         width = ops.shape(memory.values)[1] if width is None else width
         final, traces = engine.scan(step, query, states, keep, widths={"alignment": width})
-        return traces["alignment"], final
+        return ops.cast(traces["alignment"], memory.values.dtype), final
 
     def compute_output_spec(
         self,
@@ -136,6 +162,7 @@ class BaseAttention(keras.layers.Layer):
         query_mask: Any = None,
         memory_mask: Any = None,
         return_attention_scores: bool = False,
+        training: bool = False,
     ) -> Any:
         context = keras.KerasTensor((*query.shape[:-1], memory.shape[-1]), dtype=self.compute_dtype)
         if not return_attention_scores:
@@ -155,16 +182,35 @@ def valid_shapes(query_shape: Any, memory_shape: Any) -> None:
         )
 
 
+def positive(name: str, value: Any) -> int:
+    """A size, as an int; ValueError for anything but a positive int."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value <= 0:
+        raise ValueError(f"`{name}` must be a positive integer; received {value!r}.")
+    return int(value)
+
+
+def one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
+    """An option's value as it is; ValueError if it is not known."""
+    if value not in known:
+        raise ValueError(f"`{name}` must be one of {', '.join(known)}; received {value!r}.")
+    return str(value)
+
+
+def only(alignment: Tensor, keep: Tensor | None) -> Tensor:
+    """The alignment `(b, t, s)` with zeros for queries that `keep (b, t)` leaves out."""
+    return alignment if keep is None else ops.where(keep[..., None], alignment, ops.zeros_like(alignment))
+
+
 def masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
     """Softmax over the last axis, of the places that `mask` keeps; zeros where it keeps none.
 
-    `scores` are `(b, s)` or `(b, t, s)`, `mask` is `(b, s)`.
+    `scores` are `(b, s)` or `(b, t, s)`, `mask` is `(b, s)`, or of their shape.
     """
-    if mask is None:
-        return ops.softmax(scores, axis=-1)
-    mask = spread(mask, scores)
-    masked_low = ops.where(mask, scores, ops.min(scores, axis=-1, keepdims=True))  # never above a score that counts
-    shifted = scores - ops.stop_gradient(ops.max(masked_low, axis=-1, keepdims=True))
+    if mask is None:  # not `ops.softmax`, which warns of a memory of one step
+        weights = ops.exp(scores - _highest(scores))
+        return weights / ops.sum(weights, axis=-1, keepdims=True)
+    mask = spread(mask, scores) if len(mask.shape) == 2 else mask
+    shifted = scores - _highest(ops.where(mask, scores, -math.inf))
     shifted = ops.where(mask, shifted, ops.zeros_like(shifted))
     weights = ops.where(mask, ops.exp(shifted), ops.zeros_like(scores))
     total = ops.sum(weights, axis=-1, keepdims=True)
@@ -174,6 +220,29 @@ def masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
 def spread(tensor: Tensor, like: Tensor) -> Tensor:
     """What belongs to a row `(b, ...)`, for every query of it where `like` has the queries' axis: `(b, 1, ...)`."""
     return tensor[:, None] if len(like.shape) == 3 else tensor
+
+
+def _highest(scores: Tensor) -> Tensor:
+    return ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True, initial=-math.inf))  # also of no steps
+
+
+def product_scores(query: Tensor, keys: Tensor) -> Tensor:
+    """`qᵀ k_j` of queries `(b, k)` or `(b, t, k)` and keys `(b, s, k)`: `(b, s)` or `(b, t, s)`."""
+    if len(query.shape) == 3:
+        return ops.matmul(query, ops.swapaxes(keys, 1, 2))
+    return ops.matmul(keys, query[..., None])[..., 0]
+
+
+def places(memory: Memory) -> tuple[Tensor, Tensor]:
+    """Where each unmasked step stands among those of its row, from 0, `(b, s)`, and how many they are, `(b, 1)`."""
+    kept = ops.ones_like(memory.values[..., 0]) if memory.mask is None else memory.mask
+    kept = ops.cast(kept, counting(memory.values.dtype))
+    return ops.cumsum(kept, axis=-1) - 1, ops.sum(kept, axis=-1, keepdims=True)
+
+
+def counting(dtype: Any) -> str:
+    """The dtype in which to count and to accumulate: at least single precision."""
+    return "float64" if keras.backend.standardize_dtype(dtype) == "float64" else "float32"
 
 
 def weighted_sum(alignment: Tensor, values: Tensor) -> Tensor:

@@ -80,7 +80,7 @@ def _in_the_loop(
     training: bool,
     sampling: Sampling | None,
 ) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
-    begin = loop.begin(states, memory, fed)
+    begin = loop.begin(states, memory, fed, training)
     batch, length = ops.shape(sequences)[:2]
     x_t = ops.zeros((batch, sequences.shape[-1]), dtype=states[0].dtype)
     input_masks, recurrent_masks = loop.dropout_masks(x_t, training)

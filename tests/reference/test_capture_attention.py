@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy_attention
 import numpy_cells
 import pytest
 from capture_cases import oracle, randomised, softmax
@@ -113,6 +114,39 @@ def test_bahdanau_attention(rng: np.random.Generator, masked: bool) -> None:
             keep = SOURCE[row] if masked else None
             expected[row, step] = numpy_cells.bahdanau(q[row, step], v[row], w_query, w_memory, score, keep=keep)[1]
     check(capture_attention(model, [q, v]), "look/alignment", expected, masked)
+
+
+@pytest.mark.parametrize("heads", [1, 3])
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+def test_attention_pooling(rng: np.random.Generator, masked: bool, heads: int) -> None:
+    """A pooling layer's heads are its queries, and what is masked is known as such."""
+    inputs = keras.Input((S, D))
+    layer = ours.AttentionPooling(6, heads=heads, name="look")
+    model = keras.Model(inputs, layer(kl.Masking()(inputs) if masked else inputs))
+    randomised(model, rng)
+    x = values(rng, masked)[1]
+    capture = capture_attention(model, x)
+    weights = {w.name: np.array(w) for w in layer.weights}
+    expected = numpy_attention.pooled(weights, x, SOURCE if masked else None)[1]
+    np.testing.assert_allclose(capture.arrays["look/alignment"], expected, atol=1e-12)
+    np.testing.assert_array_equal(capture.source_mask, SOURCE if masked else np.ones_like(SOURCE))
+    assert capture.mask.all()
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+def test_attention_that_remembers(rng: np.random.Generator, masked: bool) -> None:
+    layer = ours.LocationAttention(6, filters=2, kernel_size=3, name="look")
+    model, _ = two_sequences(lambda q, v: layer(q, v), masked)
+    randomised(model, rng)
+    q, v = values(rng, masked)
+    reference = numpy_attention.location({w.name: np.array(w) for w in layer.weights}, kernel_size=3)
+    masks = (QUERY, SOURCE) if masked else (None, None)
+    check(
+        capture_attention(model, [q, v]),
+        "look/alignment",
+        numpy_attention.attended(reference, q, v, *masks)[1],
+        masked,
+    )
 
 
 def test_a_scored_layer_that_already_returns_scores(rng: np.random.Generator) -> None:

@@ -34,9 +34,9 @@ def capture_attention(
 ) -> Capture:
     """Run `model` on `inputs` and return what one attention layer looked at.
 
-    Works on `AttentionDecoder` and `BahdanauAttention`, on Keras' `Attention`, `AdditiveAttention` and
-    `MultiHeadAttention`, and on any layer whose `call` takes `return_attention_scores`. A layer that a recurrent cell
-    calls at every step gives one alignment with the steps of the loop.
+    Works on `AttentionDecoder`, `AttentionPooling` and every attention of this package, on Keras' `Attention`,
+    `AdditiveAttention` and `MultiHeadAttention`, and on any layer whose `call` takes `return_attention_scores`. A
+    layer that a recurrent cell calls at every step gives one alignment with the steps of the loop.
 
     Args:
         model: a Keras model.
@@ -46,7 +46,8 @@ def capture_attention(
         source_tokens: the strings along what is attended to.
 
     Returns:
-        A `Capture` with `LAYER/alignment` (b, t, s), or (b, n, t, s) with n heads.
+        A `Capture` with `LAYER/alignment` (b, t, s), or (b, n, t, s) with n heads. A pooling layer has one query, or
+        one for each of its heads.
 
     Raises:
         TypeError: no Keras model, or inputs that are not numbers.
@@ -221,6 +222,9 @@ def _masks(given: dict[str, Any]) -> tuple[np.ndarray | None, np.ndarray | None]
     if isinstance(inputs, (list, tuple)) and len(inputs) > 1:
         queries, source = (_array(getattr(tensor, "_keras_mask", None)) for tensor in inputs[:2])
         return queries, source
+    if keras.ops.is_tensor(inputs):  # one sequence, and no queries from outside
+        mask: Any = getattr(inputs, "_keras_mask", None) if both is None else both
+        return None, _array(mask) if mask is not None and len(mask.shape) == 2 else None
     queries = _first(given, ["query_mask"], ["query"])
     source = _first(given, ["memory_mask", "value_mask", "key_mask"], ["memory", "value", "key"])
     return queries, source
