@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasrnn.layers.additive_energy import additive_scores
+from kerasrnn import engine
 from kerasrnn.layers.base_attention import (
     BaseAttention,
     Memory,
@@ -173,7 +173,7 @@ class LuongAttention(BaseAttention):
 
     def _scores(self, query: Tensor, keys: Tensor, mm: Product) -> Tensor:
         if self.score == "concat":
-            return additive_scores(mm(0, query), keys, self.score_vector)
+            return engine.additive_scores(mm(0, query), keys, self.score_vector)
         if self.score == "general":
             query = mm(0, query)
         if self.score == "scaled_dot":

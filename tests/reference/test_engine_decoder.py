@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 from backend import differentiated, to_tensor
-from decoder_cases import CASES, KEEP, draw, make_decoder
+from decoder_cases import CASES, KEEP, A, M, S, draw, make_decoder
 from keras import ops
-from layer_cases import MASKS, assert_close, flat
+from layer_cases import MASKS, B, D, T, U, assert_close, flat, random_weights
 
-from kerasrnn import engine
+from kerasrnn import engine, layers
 
 
 @pytest.mark.parametrize("mask", ["none", "holes"])
@@ -56,3 +56,44 @@ def test_the_compiled_loop_has_the_gradients_of_the_plain_one(case: str, mask: s
     assert_close(
         flat([one.results, one.sources, one.variables]), flat([other.results, other.sources, other.variables]), 1e-11
     )
+
+
+REMEMBERING = {
+    "coverage": lambda: layers.BahdanauAttention(A, coverage=True, normalize=True, use_bias=True, dtype="float64"),
+    "location": lambda: layers.LocationAttention(A, filters=2, kernel_size=3, dtype="float64"),
+    "monotonic": lambda: layers.MonotonicAttention(A, sigmoid_noise=1.0, seed=3, dtype="float64"),
+    "recursive": lambda: layers.MonotonicAttention(A, mode="recursive", dtype="float64"),
+    "local_m": lambda: layers.LuongAttention("general", "local_m", window=2, dtype="float64"),
+    "local_p": lambda: layers.LuongAttention("concat", "local_p", window=2, units=A, dtype="float64"),
+}
+
+
+@pytest.mark.parametrize("order", ["bahdanau", "luong"])
+@pytest.mark.parametrize("kind", REMEMBERING)
+def test_any_attention_in_the_compiled_loop(kind: str, order: str, rng: np.random.Generator) -> None:
+    """The same numbers and gradients as in the plain loop, and the same numbers one step at a time."""
+    layer = layers.AttentionDecoder(
+        layers.GRUCell(U, dtype="float64"), REMEMBERING[kind](), order=order, return_alignment=True, dtype="float64"
+    )
+    layer.build((None, None, D), (None, None, M))
+    random_weights(layer, rng)
+    x, _, (memory,) = draw(rng, ["gru"])
+    keep, mask = to_tensor(KEEP), to_tensor(MASKS["holes"])
+    weights = [rng.standard_normal(shape) for shape in ((B, T, U + M), (B, T, S))]
+
+    def loss(x: Any, memory: Any) -> Any:
+        found = layer(x, memory, mask=mask, memory_mask=keep)
+        return sum(ops.sum(value * weight) for value, weight in zip(found, weights, strict=True)), found
+
+    one = differentiated(loss, layer.trainable_variables, 2, "graph")(x, memory)
+    with engine.portable():
+        other = differentiated(loss, layer.trainable_variables, 2, "graph")(x, memory)
+    assert_close(
+        flat([one.results, one.sources, one.variables]), flat([other.results, other.sources, other.variables]), 1e-11
+    )
+    prepared = layer.prepare(to_tensor(memory), keep)
+    states = layer.first_states(prepared)
+    outputs, alignment = layer(x, memory, memory_mask=keep)
+    for t in range(T):
+        output, states, now = layer.step(to_tensor(x[:, t]), states, prepared)
+        assert_close([output, now], [outputs[:, t], alignment[:, t]], 1e-11)
