@@ -27,9 +27,8 @@ def levenshtein(first: Tensor, first_lengths: Tensor, second: Tensor, second_len
         return ops.concatenate([ops.full_like(diagonal[:, :1], FAR), diagonal[:, :-1]], axis=1)
 
     def body(d: Tensor, before: Tensor, last: Tensor, found: Tensor) -> tuple[Tensor, ...]:
-        opposite = ops.slice(reversed_second, (0, width + longest - d + 1), (rows, width))  # second[d − i − 1]
-        differs = ops.cast(ops.not_equal(first, opposite), "int32")  # for i from 1
-        replaced = before[:, :-1] + differs
+        opposite = ops.slice(reversed_second, (ops.zeros_like(d), width + longest - d + 1), (rows, width))
+        replaced = before[:, :-1] + ops.cast(ops.not_equal(first, opposite), "int32")  # for i from 1
         now = 1 + ops.minimum(last, moved(last))
         now = ops.concatenate([now[:, :1], ops.minimum(now[:, 1:], replaced)], axis=1)
         here = ops.take_along_axis(now, first_lengths[:, None], axis=1)[:, 0]
