@@ -4,7 +4,8 @@ PYTHON ?= python
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 JAX_TESTS = $(wildcard tests/property/test_layers_*.py) tests/reference/test_engine_jax.py \
-	$(wildcard tests/reference/test_layers_*.py) $(filter-out %_fused.py,$(wildcard tests/unit/test_layers_*.py))
+	$(wildcard tests/reference/test_layers_*.py) $(filter-out %_fused.py,$(wildcard tests/unit/test_layers_*.py)) \
+	$(wildcard tests/*/test_losses*.py) $(wildcard tests/*/test_metrics*.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help install test test-jax wheel-test doctest lint format types bench bench-layers smoke ci clean
@@ -18,7 +19,7 @@ install: ## the checkout, editable, with the tools for tests, lint and training
 test: ## all tests
 	$(PYTHON) -m pytest
 
-test-jax: ## the layer tests on JAX
+test-jax: ## the tests of layers, losses and metrics on JAX
 	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(PYTHON) -m pytest $(JAX_TESTS)
 
 wheel-test: ## the wheel's files, and every way of installing it; KERASRNN_TEST_INSTALL=full downloads dependencies

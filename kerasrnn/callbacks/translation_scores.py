@@ -60,7 +60,7 @@ class TranslationScores(ValidationScores):
         self.signatures: dict[str, str] = {}
         if not self.metrics:
             raise ValueError("`metrics` must hold at least one; received none.")
-        each = [[one] if isinstance(one, str) else list(one) for one in references]
+        each = [one if isinstance(one, list | tuple) and one else [one] for one in references]
         _require_strings("references", [one for several in each for one in several])
         self._streams = [list(stream) for stream in zip_longest(*each)]  # sacrebleu takes first references, second ...
 

@@ -56,7 +56,9 @@ class ValidationScores(keras.callbacks.Callback):
         self.inputs = inputs
         self.references = references
         self.every = every
-        self._forget()
+        self.best: float | None = None
+        self.best_epoch: int | None = None
+        self.best_predictions: list[Any] | None = None
 
     def score(self, predictions: Sequence[Any]) -> dict[str, float]:
         """The scores of predictions by name, the one that decides on the best first."""
@@ -67,9 +69,11 @@ class ValidationScores(keras.callbacks.Callback):
         return self.score(self._predictions(model))
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._forget()
+        """Forget the best of an earlier `fit`."""
+        self.best = self.best_epoch = self.best_predictions = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Score the model in training, if it is the epoch for it."""
         if (epoch + 1) % self.every:
             return
         predictions = self._predictions(self.model)
@@ -79,11 +83,6 @@ class ValidationScores(keras.callbacks.Callback):
         first = next(iter(scores.values()))
         if first > (-math.inf if self.best is None else self.best):
             self.best, self.best_epoch, self.best_predictions = first, epoch, predictions
-
-    def _forget(self) -> None:
-        self.best: float | None = None
-        self.best_epoch: int | None = None
-        self.best_predictions: list[Any] | None = None
 
     def _predictions(self, model: keras.Model) -> list[Any]:
         predictions = list(self.predict(model, self.inputs))
