@@ -8,7 +8,7 @@ JAX_TESTS = $(wildcard tests/property/test_layers_*.py) tests/reference/test_eng
 	$(wildcard tests/*/test_losses*.py) $(wildcard tests/*/test_metrics*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-jax wheel-test doctest lint format types bench bench-layers smoke ci clean
+.PHONY: help install test test-jax wheel-test doctest lint format types bench bench-layers bench-losses smoke ci clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -49,9 +49,13 @@ bench: ## how fast the command line answers
 bench-layers: ## how fast the layers are, next to Keras and PyTorch
 	$(PYTHON) -m benchmarks.layers
 
+bench-losses: ## how fast the cross-entropy and the edit distance are, next to Keras and PyTorch
+	$(PYTHON) -m benchmarks.losses
+
 smoke: ## that the benchmarks run
 	$(PYTHON) -m benchmarks.startup --smoke
 	$(PYTHON) -m benchmarks.layers --smoke
+	$(PYTHON) -m benchmarks.losses --smoke
 
 ci: ## everything, in new environments, as CI runs it
 	.ci/run
