@@ -127,7 +127,8 @@ def _of_logits(logits: Tensor, ids: Tensor, valid: Tensor | None, smoothing: flo
 
         def gradient(upstream: Tensor) -> Tensor:
             even = smoothing / ops.cast(ops.shape(logits)[-1], logits.dtype)
-            softmax = ops.softmax(logits, axis=-1)  # not from the sum above, which a second derivative would not see
+            # a sum of its own, for a second derivative does not see the one above; XLA makes them one
+            softmax = ops.exp(logits - ops.logsumexp(logits, axis=-1)[:, None])
             upstream = upstream[:, None]
             here = (_at(softmax, ids) - even - (1 - smoothing)) * upstream
             found = (softmax - even) * upstream
