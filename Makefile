@@ -4,10 +4,11 @@ PYTHON ?= python
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 JAX_TESTS = $(wildcard tests/property/test_layers_*.py) tests/reference/test_engine_jax.py \
-	$(wildcard tests/reference/test_layers_*.py) $(filter-out %_fused.py,$(wildcard tests/unit/test_layers_*.py))
+	$(wildcard tests/reference/test_layers_*.py) $(filter-out %_fused.py,$(wildcard tests/unit/test_layers_*.py)) \
+	$(wildcard tests/*/test_losses*.py) $(wildcard tests/*/test_metrics*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-jax wheel-test doctest lint format types bench bench-layers smoke ci clean
+.PHONY: help install test test-jax wheel-test doctest lint format types bench bench-layers bench-losses smoke ci clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -18,7 +19,7 @@ install: ## the checkout, editable, with the tools for tests, lint and training
 test: ## all tests
 	$(PYTHON) -m pytest
 
-test-jax: ## the layer tests on JAX
+test-jax: ## the tests of layers, losses and metrics on JAX
 	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(PYTHON) -m pytest $(JAX_TESTS)
 
 wheel-test: ## the wheel's files, and every way of installing it; KERASRNN_TEST_INSTALL=full downloads dependencies
@@ -48,9 +49,13 @@ bench: ## how fast the command line answers
 bench-layers: ## how fast the layers are, next to Keras and PyTorch
 	$(PYTHON) -m benchmarks.layers
 
+bench-losses: ## how fast the cross-entropy and the edit distance are, next to Keras and PyTorch
+	$(PYTHON) -m benchmarks.losses
+
 smoke: ## that the benchmarks run
 	$(PYTHON) -m benchmarks.startup --smoke
 	$(PYTHON) -m benchmarks.layers --smoke
+	$(PYTHON) -m benchmarks.losses --smoke
 
 ci: ## everything, in new environments, as CI runs it
 	.ci/run

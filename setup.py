@@ -56,6 +56,7 @@ setup(
         "tensorflow>=2.20",
     ],
     extras_require={
+        "eval": ["sacrebleu>=2.4", "seqeval>=1.2.2"],
         "jax": ["jax>=0.4.35"],
         "train": ["babel>=2.16"],
         "test": [
@@ -64,6 +65,8 @@ setup(
             "hypothesis>=6.100",
             "pytest>=8.3",
             "pytest-xdist>=3.6",
+            "sacrebleu>=2.4",
+            "seqeval>=1.2.2",
             "setuptools>=77",  # the wheel test builds without downloading it each time
             "torch==2.13.0",  # for comparison with torch.nn; pinned, for a newer one may bring gigabytes of CUDA
         ],

@@ -15,7 +15,8 @@ letter meaning
 ====== =========================================
 
 `import kerasrnn` is cheap: it loads neither Keras nor TensorFlow. Whatever the import order, Keras knows the
-layers of this package as soon as both are imported, so `keras.saving.load_model` works on saved models.
+layers, losses and metrics of this package as soon as both are imported, so `keras.saving.load_model` works on saved
+models.
 """
 
 import importlib
@@ -25,7 +26,7 @@ from typing import Any
 from kerasrnn._registration import register_with_keras
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "decoding", "layers", "viz", "zoo"]
+__all__ = ["__version__", "callbacks", "decoding", "layers", "losses", "metrics", "viz", "zoo"]
 
 _above = _Path(__file__).parent.parent
 if not (_Path(__file__).parent / "zoo").is_dir() and (_above / "zoo" / "__init__.py").is_file():
@@ -35,7 +36,7 @@ register_with_keras()
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("decoding", "layers", "viz", "zoo"):
+    if name in __all__:
         return importlib.import_module(f"kerasrnn.{name}")
     raise AttributeError(f"module 'kerasrnn' has no attribute {name!r}")
 

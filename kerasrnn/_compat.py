@@ -8,9 +8,11 @@ from typing import Any
 
 import keras
 from keras.src.backend import cudnn_ok  # no public test of what Keras' fused kernels accept
+from keras.src.backend.common.masking import get_keras_mask  # no public way to the implicit mask of a tensor
 from keras.src.backend.common.stateless_scope import get_stateless_scope  # no public way to the enclosing scope
 from keras.src.backend.common.variables import AutocastScope  # `layer.trace` and `layer.step` run outside `__call__`
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell  # tells cells that keep dropout masks for a sequence
+from keras.src.losses.loss import scale_loss_for_distribution  # what `fit` expects of a mean under `tf.distribute`
 
 __all__ = [
     "DropoutRNNCell",
@@ -18,11 +20,13 @@ __all__ = [
     "eagerly",
     "exporting",
     "fused_kernels_apply",
+    "get_keras_mask",
     "has_gpu",
     "in_xla",
     "loop_scope",
     "may_differentiate_twice",
     "records_gradients",
+    "scale_loss_for_distribution",
     "update_rows",
 ]
 

@@ -1,8 +1,8 @@
-"""Makes Keras know our layers without importing Keras: a hook that waits until Keras has executed.
+"""Makes Keras know our layers, losses and metrics without importing Keras: a hook that waits until Keras has executed.
 
 `import kerasrnn` must stay cheap (the command line imports it before it knows whether Keras is needed), and
 `keras.saving.load_model` must find our classes in every import order. TensorFlow imports Keras during its own
-import, so nothing that `kerasrnn.layers` imports at module level may import TensorFlow.
+import, so nothing that they import at module level may import TensorFlow.
 """
 
 import importlib
@@ -16,11 +16,16 @@ from typing import Any
 
 
 def register_with_keras() -> None:
-    """Import `kerasrnn.layers` now if Keras is imported, else right after it will be."""
+    """Import what registers itself now if Keras is imported, else right after it will be."""
     if _keras_has_executed():
-        importlib.import_module("kerasrnn.layers")
+        _register()
     elif not any(isinstance(finder, _KerasFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _KerasFinder())
+
+
+def _register() -> None:
+    for name in ("layers", "losses", "metrics"):
+        importlib.import_module(f"kerasrnn.{name}")
 
 
 def _keras_has_executed() -> bool:
@@ -29,7 +34,7 @@ def _keras_has_executed() -> bool:
 
 
 class _KerasFinder(importlib.abc.MetaPathFinder):
-    """Finds only `keras`, as the finders behind it would, with a loader that registers our layers afterwards.
+    """Finds only `keras`, as the finders behind it would, with a loader that registers ours afterwards.
 
     Where Keras itself is importing us, that is too late: then the first import after Keras has executed registers them.
     """
@@ -45,7 +50,7 @@ class _KerasFinder(importlib.abc.MetaPathFinder):
         if fullname != "keras":
             if _keras_has_executed() and self in sys.meta_path:
                 sys.meta_path.remove(self)
-                importlib.import_module("kerasrnn.layers")
+                _register()
             return None
         self._searching = True
         try:
@@ -58,7 +63,7 @@ class _KerasFinder(importlib.abc.MetaPathFinder):
 
 
 class _RegisteringLoader(importlib.abc.Loader):
-    """Runs Keras' own loader, puts it back in place, then imports our layers."""
+    """Runs Keras' own loader, puts it back in place, then imports ours."""
 
     def __init__(self, loader: Any, finder: _KerasFinder) -> None:
         self._loader, self._finder = loader, finder
@@ -76,4 +81,4 @@ class _RegisteringLoader(importlib.abc.Loader):
         self._loader.exec_module(module)
         if self._finder in sys.meta_path:
             sys.meta_path.remove(self._finder)
-        importlib.import_module("kerasrnn.layers")
+        _register()

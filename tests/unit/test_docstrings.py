@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import pytest
 
-PACKAGES = ("kerasrnn.decoding", "kerasrnn.layers", "kerasrnn.viz", "kerasrnn.zoo")
+PACKAGES = tuple(f"kerasrnn.{name}" for name in ("callbacks", "decoding", "layers", "losses", "metrics", "viz", "zoo"))
 
 
 def module_names() -> list[str]:

@@ -1,4 +1,4 @@
-"""Keras knows our layers after `import kerasrnn`, whatever was imported first, and the import itself loads neither."""
+"""Keras knows our classes after `import kerasrnn`, whatever was imported first, and the import itself loads neither."""
 
 import subprocess
 import sys
@@ -52,7 +52,8 @@ def test_every_import_order_loads_a_model(order: tuple[str, ...], saved: Path) -
             importlib.import_module(name)
             if {"keras", "kerasrnn"} <= set(sys.modules):
                 import keras
-                assert keras.saving.get_registered_object("kerasrnn>LSTM") is not None, f"not known after {name}"
+                for known in ("LSTM", "MaskedCrossentropy", "Perplexity"):
+                    assert keras.saving.get_registered_object(f"kerasrnn>{known}") is not None, f"{known}, {name}"
         import keras
         assert not type(keras.__spec__.loader).__module__.startswith("kerasrnn"), keras.__spec__.loader
         assert not any(type(f).__module__.startswith("kerasrnn") for f in sys.meta_path), sys.meta_path
@@ -70,7 +71,7 @@ def test_every_import_order_loads_a_model(order: tuple[str, ...], saved: Path) -
 
 
 def test_import_is_light() -> None:
-    heavy = "keras", "tensorflow", "jax", "torch", "matplotlib", "numpy", "kerasrnn.layers"
+    heavy = "keras", "tensorflow", "jax", "torch", "matplotlib", "numpy", "kerasrnn.layers", "kerasrnn.metrics"
     python(f"import sys, kerasrnn; loaded = set({heavy!r}) & set(sys.modules); assert not loaded, loaded")
 
 
@@ -88,15 +89,16 @@ STAND_IN = """
     class Finder:
         @staticmethod
         def find_spec(name, path=None, target=None):
-            if name == "kerasrnn.layers":
+            if name in ("kerasrnn.layers", "kerasrnn.losses", "kerasrnn.metrics"):
                 return importlib.util.spec_from_loader(name, Finder)
         @staticmethod
         def create_module(spec):
             return None
         @staticmethod
         def exec_module(module):
-            imported.append(sys.modules["keras"].ready)
+            imported.append((module.__name__, sys.modules["keras"].ready))
     sys.meta_path.insert(0, Finder)
+    everything = [("kerasrnn.layers", True), ("kerasrnn.losses", True), ("kerasrnn.metrics", True)]
 """
 
 
@@ -105,7 +107,8 @@ def test_looking_for_keras_does_not_spend_the_hook(tmp_path: Path) -> None:
     fake_keras(tmp_path, "ready = True")
     python(
         STAND_IN
-        + "    assert importlib.util.find_spec('keras') is not None\n    import keras\n    assert imported == [True]",
+        + "    assert importlib.util.find_spec('keras') is not None\n"
+        + "    import keras\n    assert imported == everything",
         str(tmp_path),
     )
 
@@ -123,7 +126,7 @@ def test_a_failed_import_of_keras_is_keras_error_and_can_be_tried_again(tmp_path
     assert imported == []
     os.environ["READY"] = "1"
     import keras
-    assert imported == [True], imported
+    assert imported == everything, imported
     import importlib.resources
     assert (importlib.resources.files("keras") / "__init__.py").is_file()
     """
@@ -152,6 +155,6 @@ def test_keras_that_is_importing_us_is_waited_for(tmp_path: Path) -> None:
     fake_keras(tmp_path, "import kerasrnn\nready = True")
     python(
         STAND_IN.replace("    import kerasrnn\n", "")
-        + "    import keras\n    import this\n    assert imported == [True], imported",
+        + "    import keras\n    import this\n    assert imported == everything, imported",
         str(tmp_path),
     )
