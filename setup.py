@@ -64,6 +64,7 @@ setup(
             "hypothesis>=6.100",
             "pytest>=8.3",
             "pytest-xdist>=3.6",
+            "pytorch-crf==0.7.2",  # for comparison of the CRF
             "setuptools>=77",  # the wheel test builds without downloading it each time
             "torch==2.13.0",  # for comparison with torch.nn; pinned, for a newer one may bring gigabytes of CUDA
         ],

@@ -25,7 +25,7 @@ from typing import Any
 from kerasrnn._registration import register_with_keras
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "decoding", "layers", "viz", "zoo"]
+__all__ = ["__version__", "crf", "decoding", "layers", "viz", "zoo"]
 
 _above = _Path(__file__).parent.parent
 if not (_Path(__file__).parent / "zoo").is_dir() and (_above / "zoo" / "__init__.py").is_file():
@@ -35,7 +35,7 @@ register_with_keras()
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("decoding", "layers", "viz", "zoo"):
+    if name in ("crf", "decoding", "layers", "viz", "zoo"):
         return importlib.import_module(f"kerasrnn.{name}")
     raise AttributeError(f"module 'kerasrnn' has no attribute {name!r}")
 

@@ -24,6 +24,7 @@ __all__ = [
     "may_differentiate_twice",
     "records_gradients",
     "update_rows",
+    "value_of",
 ]
 
 
@@ -125,3 +126,15 @@ def update_rows(array: Any, rows: Any, at: Any) -> Any:
     updated = xla.dynamic_update_slice(array, rows, tf.stack([at, 0]))
     updated.set_shape(array.shape)
     return updated
+
+
+def value_of(tensor: Any) -> Any:
+    """The values of a tensor as an array, or None while a graph or a program is being traced."""
+    if keras.config.backend() == "tensorflow" and not hasattr(tensor, "numpy"):
+        return None
+    if keras.config.backend() == "jax":
+        import jax
+
+        if isinstance(tensor, jax.core.Tracer):
+            return None
+    return None if isinstance(tensor, keras.KerasTensor) else keras.ops.convert_to_numpy(tensor)

@@ -5,7 +5,8 @@ on whatever backend Keras uses, holds states where a mask says so, and returns t
 over time. Layers know nothing of loops; a faster loop is written here and nowhere else.
 """
 
+from kerasrnn.engine.compiled import roomy_time
 from kerasrnn.engine.recurrence import portable, recur
 from kerasrnn.engine.scan import Scanned, scan
 
-__all__ = ["Scanned", "portable", "recur", "scan"]
+__all__ = ["Scanned", "portable", "recur", "roomy_time", "scan"]

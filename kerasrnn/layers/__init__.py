@@ -4,6 +4,8 @@ from kerasrnn.layers.attention_decoder import AttentionDecoder
 from kerasrnn.layers.bahdanau_attention import BahdanauAttention, Memory
 from kerasrnn.layers.bidirectional import Bidirectional
 from kerasrnn.layers.coupled_lstm import CoupledLSTM, CoupledLSTMCell
+from kerasrnn.layers.crf import CRF
+from kerasrnn.layers.crf_decoder import CRFDecoder
 from kerasrnn.layers.esn import ESN, ESNCell
 from kerasrnn.layers.gated_cell import GatedCell
 from kerasrnn.layers.gru import GRU, GRUCell
@@ -20,12 +22,14 @@ from kerasrnn.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from kerasrnn.layers.trace import traced_step
 
 __all__ = [
+    "CRF",
     "ESN",
     "GRU",
     "LSTM",
     "AttentionDecoder",
     "BahdanauAttention",
     "Bidirectional",
+    "CRFDecoder",
     "CoupledLSTM",
     "CoupledLSTMCell",
     "ESNCell",

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import pytest
 
-PACKAGES = ("kerasrnn.decoding", "kerasrnn.layers", "kerasrnn.viz", "kerasrnn.zoo")
+PACKAGES = ("kerasrnn.crf", "kerasrnn.decoding", "kerasrnn.layers", "kerasrnn.viz", "kerasrnn.zoo")
 
 
 def module_names() -> list[str]:
