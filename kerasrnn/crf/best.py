@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from kerasrnn.crf.chain import Chain, checked
-from kerasrnn.crf.likelihood import sequence_score
-from kerasrnn.engine import chain as recursions
+from kerasrnn.crf.chain import Lattice, lattice
+from kerasrnn.crf.likelihood import score_of
+from kerasrnn.engine import chain_best
 
 Tensor = Any
 
@@ -66,12 +66,11 @@ def viterbi(
     Transactions on Information Theory 13, 1967.
     """
     length = ops.shape(emissions)[1]
-    chain = checked(emissions, transitions, start, end, mask)
-    tags = recursions.best_path(*map(ops.stop_gradient, chain[:4]), chain.mask)
-    scores = sequence_score(tags, *chain)
-    poison = _has_nan(chain)
-    scores = ops.where(poison, ops.full_like(scores, float("nan")), scores)
-    exists = ops.logical_and(chain.mask, ops.logical_not(_undefined(scores))[:, None])
+    given = lattice(emissions, transitions, start, end, mask)
+    tags = chain_best.best_path(*map(ops.stop_gradient, given[:2]), given.mask)
+    scores = score_of(tags, given)
+    scores = ops.where(_has_nan(given), ops.full_like(scores, float("nan")), scores)
+    exists = ops.logical_and(given.mask, ops.logical_not(_undefined(scores))[:, None])
     return Viterbi(ops.where(exists, tags, ops.full_like(tags, NONE))[:, :length], scores)
 
 
@@ -99,10 +98,10 @@ def n_best(
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"`count` must be an int of at least 1, how many sequences to find; received {count!r}.")
     length = ops.shape(emissions)[1]
-    chain = Chain(*map(ops.stop_gradient, checked(emissions, transitions, start, end, mask)))
-    tags, scores = recursions.best_paths(*chain, count=count)
-    scores = ops.where(_has_nan(chain)[:, None], ops.full_like(scores, float("nan")), scores)
-    exists = ops.logical_and(chain.mask[:, None], ops.logical_not(_undefined(scores))[..., None])
+    given = lattice(emissions, transitions, start, end, mask)
+    tags, scores = chain_best.best_paths(*map(ops.stop_gradient, given[:2]), given.mask, count=count)
+    scores = ops.where(_has_nan(given)[:, None], ops.full_like(scores, float("nan")), scores)
+    exists = ops.logical_and(given.mask[:, None], ops.logical_not(_undefined(scores))[..., None])
     return NBest(ops.where(exists, tags, ops.full_like(tags, NONE))[..., :length], scores)
 
 
@@ -110,9 +109,8 @@ def _undefined(scores: Tensor) -> Tensor:
     return ops.logical_or(ops.isneginf(scores), ops.isnan(scores))
 
 
-def _has_nan(chain: Chain) -> Tensor:
-    """`(b,)`: whether a score that may count in a row is NaN. Masked emissions are zeros by now."""
-    shared = ops.any(ops.isnan(chain.transitions))
-    shared = ops.logical_or(shared, ops.any(ops.isnan(chain.start + chain.end)))
-    shared = ops.logical_and(shared, ops.any(chain.mask, axis=1))
-    return ops.logical_or(shared, ops.any(ops.isnan(chain.emissions), axis=(1, 2)))
+def _has_nan(given: Lattice) -> Tensor:
+    """`(b,)`: whether a score that may count in a row is NaN."""
+    joined = ops.sum(ops.cast(given.mask, "int32"), axis=1) > 1
+    between = ops.logical_and(joined, ops.any(ops.isnan(given.transitions)))
+    return ops.logical_or(between, ops.any(ops.isnan(given.emissions), axis=(1, 2)))

@@ -28,10 +28,16 @@ class Chain(NamedTuple):
     mask: Tensor
 
 
+class Lattice(NamedTuple):
+    """A chain whose `start` and `end` are part of the emissions of the first and of the last step that counts."""
+
+    emissions: Tensor
+    transitions: Tensor
+    mask: Tensor
+
+
 def checked(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, mask: Tensor) -> Chain:
     """A chain as tensors of one dtype, float32 at least, with nothing but zeros at masked steps.
-
-    It may have more steps than were given, masked ones: `engine.roomy_time`.
 
     Raises:
         ValueError: shapes that do not fit together.
@@ -55,9 +61,20 @@ def checked(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, 
     ):
         require_shape(name, given, wanted, f"emissions of shape {tuple(emissions.shape)}")
     emissions, transitions, start, end = (ops.cast(x, dtype) for x in (emissions, transitions, start, end))
+    return Chain(ops.where(mask[..., None], emissions, ops.zeros_like(emissions)), transitions, start, end, mask)
+
+
+def lattice(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, mask: Tensor) -> Lattice:
+    """A chain, checked, as the recursions take it: with one step at least, and as many as `engine.roomy_time` adds."""
+    emissions, transitions, start, end, mask = checked(emissions, transitions, start, end, mask)
     emissions, mask = engine.roomy_time([emissions, mask])
-    emissions = ops.where(mask[..., None], emissions, ops.zeros_like(emissions))
-    return Chain(emissions, transitions, start, end, mask)
+    place, steps = ops.arange(ops.shape(mask)[1], dtype="int32"), ops.cast(mask, "int32")
+    first = ops.argmax(steps, axis=1)
+    last = ops.shape(mask)[1] - 1 - ops.argmax(ops.flip(steps, axis=1), axis=1)
+    for score, at in ((start, first), (end, last)):
+        here = ops.logical_and(mask, place == ops.cast(at, "int32")[:, None])
+        emissions = ops.where(here[..., None], emissions + score, emissions)
+    return Lattice(emissions, transitions, mask)
 
 
 def checked_tags(tags: Tensor, emissions: Tensor) -> Tensor:
@@ -105,15 +122,12 @@ def pack(
     Raises:
         ValueError: shapes that do not fit together.
     """
-    length, static = ops.shape(emissions)[1], tuple(emissions.shape)
     chain = checked(emissions, transitions, start, end, mask)
     parameters = ops.concatenate([chain.start[None], chain.end[None], chain.transitions])
     parameters = ops.pad(parameters, [[0, 0], [0, 1]])
-    parameters = ops.broadcast_to(parameters, (ops.shape(emissions)[0], *parameters.shape))
+    parameters = ops.broadcast_to(parameters, (ops.shape(chain.emissions)[0], *parameters.shape))
     kept = ops.cast(chain.mask, chain.emissions.dtype)[..., None]
-    steps = ops.concatenate([chain.emissions, kept], axis=-1)[:, :length]
-    steps = ops.reshape(steps, (-1 if static[0] is None else static[0], length, static[2] + 1))
-    return ops.concatenate([parameters, steps], axis=1)
+    return ops.concatenate([parameters, ops.concatenate([chain.emissions, kept], axis=-1)], axis=1)
 
 
 def unpack(potentials: Tensor) -> Chain:

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from kerasrnn.crf.chain import Chain, checked, checked_tags, refuse_outside
+from kerasrnn.crf.chain import Lattice, checked_tags, lattice, refuse_outside
 from kerasrnn.engine import chain as recursions
 
 Tensor = Any
@@ -40,7 +40,7 @@ def log_partition(
     Reference: J. Lafferty, A. McCallum, F. Pereira, Conditional random fields: probabilistic models for segmenting and
     labeling sequence data, ICML 2001.
     """
-    return _log_partition(checked(emissions, transitions, start, end, mask))
+    return _log_partition(lattice(emissions, transitions, start, end, mask))
 
 
 def sequence_score(
@@ -67,7 +67,7 @@ def sequence_score(
         ValueError: shapes that do not fit together; eagerly also a tag outside of the set.
     """
     tags = checked_tags(tags, ops.convert_to_tensor(emissions))
-    return _score(tags, checked(emissions, transitions, start, end, mask))
+    return score_of(tags, lattice(emissions, transitions, start, end, mask))
 
 
 def log_likelihood(
@@ -90,8 +90,8 @@ def log_likelihood(
     [0.125, 0.125]
     """
     tags = checked_tags(tags, ops.convert_to_tensor(emissions))
-    chain = checked(emissions, transitions, start, end, mask)
-    score, whole = _score(tags, chain), _log_partition(chain)
+    scores = lattice(emissions, transitions, start, end, mask)
+    score, whole = score_of(tags, scores), _log_partition(scores)
     # Where all sequences are forbidden, this one is: -inf, and not -inf less -inf.
     return score - ops.where(ops.isneginf(whole), ops.zeros_like(whole), whole)
 
@@ -113,45 +113,37 @@ def marginals(
         ValueError: shapes that do not fit together.
     """
     length = ops.shape(emissions)[1]
-    chain = Chain(*map(ops.stop_gradient, checked(emissions, transitions, start, end, mask)))
-    forward = recursions.sum_forward(*chain)
-    return _backward(chain, forward).tags[:, :length]
+    emissions, transitions, mask = lattice(emissions, transitions, start, end, mask)
+    emissions, transitions = ops.stop_gradient(emissions), ops.stop_gradient(transitions)
+    into = recursions.sum_forward(emissions, transitions, mask).into
+    found = recursions.sum_backward(into, emissions, transitions, mask, ops.ones_like(emissions[:, 0, 0]))
+    return found.tags[:, :length]
 
 
-def _backward(chain: Chain, forward: recursions.Forward) -> recursions.Backward:
-    emissions, transitions, _, end, mask = chain
-    return recursions.sum_backward(forward.into, forward.before, emissions, transitions, end, mask)
-
-
-def _log_partition(chain: Chain) -> Tensor:
-    mask = chain.mask
+def _log_partition(scores: Lattice) -> Tensor:
+    mask = scores.mask
 
     @ops.custom_gradient
-    def run(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Any:
-        chain = Chain(emissions, transitions, start, end, mask)
-        forward = recursions.sum_forward(*chain)
+    def run(emissions: Tensor, transitions: Tensor) -> Any:
+        value, into = recursions.sum_forward(emissions, transitions, mask)
 
         def gradient(upstream: Tensor) -> Any:
-            found = _backward(chain, forward)
-            by_row = upstream[None]  # (1, b)
-            pairs = ops.tensordot(upstream, found.pairs, 1)
-            ends = [ops.matmul(by_row, one)[0] for one in (found.first, found.last)]
-            return upstream[:, None, None] * found.tags, pairs, *ends
+            found = recursions.sum_backward(into, emissions, transitions, mask, upstream)
+            return upstream[:, None, None] * found.tags, found.pairs
 
-        return forward.value, gradient
+        return value, gradient
 
-    return run(*chain[:4])
+    return run(scores.emissions, scores.transitions)
 
 
-def _score(tags: Tensor, chain: Chain) -> Tensor:
-    """`tags` may have fewer steps than the chain, whose others are masked then."""
-    emissions, transitions, start, end, mask = chain
+def score_of(tags: Tensor, scores: Lattice) -> Tensor:
+    """`tags` may have fewer steps than the lattice, whose others are masked then."""
+    emissions, transitions, mask = scores
     n, steps = emissions.shape[2], ops.shape(emissions)[1]
     refuse_outside(tags, mask[:, : ops.shape(tags)[1]], n)
     tags = ops.pad(tags, [[0, 0], [0, steps - ops.shape(tags)[1]]])
     outside = ops.any(ops.logical_and(mask, ops.logical_or(tags < 0, tags >= n)), axis=1)
     tags = ops.clip(tags, 0, n - 1)
-
     found = ops.take_along_axis(emissions, tags[..., None], axis=2)[..., 0]  # (b, t)
     score = ops.sum(ops.where(mask, found, ops.zeros_like(found)), axis=1)
 
@@ -161,7 +153,4 @@ def _score(tags: Tensor, chain: Chain) -> Tensor:
     count = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)  # (b, 1)
     joined = ops.take(ops.reshape(transitions, (-1,)), tags[:, :-1] * n + tags[:, 1:])
     score = score + ops.sum(ops.where(place[1:] < count, joined, ops.zeros_like(joined)), axis=1)
-    last = ops.take_along_axis(tags, ops.maximum(count - 1, 0), axis=1)[:, 0]
-    ends = ops.take(start, tags[:, 0]) + ops.take(end, last)
-    score = score + ops.where(count[:, 0] > 0, ends, ops.zeros_like(ends))
     return score * ops.where(outside, ops.full_like(score, float("nan")), ops.ones_like(score))

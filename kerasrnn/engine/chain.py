@@ -1,12 +1,18 @@
-"""The recursions of a linear chain, in log space: sums over all paths, their gradients, and the best paths.
+"""The recursions of a linear chain: sums over all paths and their gradients. The best paths: `chain_best`.
 
-Everything is a function of `emissions (b, t, n)`, `transitions (n, n)` from row to column, `start (n,)`, `end (n,)`
-and `mask (b, t)`, with n tags. What is carried from step to step is shifted so that its largest entry is 0, which
-keeps ten thousand steps as exact as ten; a score of -inf forbids.
+Everything is a function of `emissions (b, t, n)`, with the scores of beginning and ending in those of the first and of
+the last step, `transitions (n, n)` from row to column, and `mask (b, t)`; n tags. What is carried from step to step is
+scaled anew at each, which keeps ten thousand steps as exact as ten. A score of -inf forbids.
+
+There are two ways, chosen by the transitions. In log space, exact whatever they are. As products of probabilities with
+exp(transitions), several times faster, for transitions that span a limited range R: whatever the emissions, the best
+tag before has a weight of 1/n at least, so the sum over the tags before is at least exp(-R)/n, and what falls below the
+smallest float is no part of it that counts.
 """
 
 from typing import Any, NamedTuple
 
+import keras
 from keras import ops
 
 from kerasrnn.engine.compiled import compiled
@@ -15,152 +21,167 @@ from kerasrnn.engine.scan import scan
 Tensor = Any
 
 LOWEST = -float("inf")
+LARGEST_RANGE = {"float32": 30.0, "float64": 300.0}  # e^-30 of e^-30 of a probability is above the smallest number
 
 
 class Forward(NamedTuple):
-    """The forward pass: `value (b,)`, and what its gradient needs.
-
-    `into (b, t, n)`: the score of all that comes before a step, without its emission; `before (b, t, n)`: the state at
-    the step before. Both up to a constant for each row and step.
-    """
+    """`value (b,)`, and `into (b, t, n)`, the score of all that comes before a step, up to a constant for each step."""
 
     value: Tensor
     into: Tensor
-    before: Tensor
 
 
 class Backward(NamedTuple):
-    """Probabilities: of tags `(b, t, n)`, of pairs of neighbours, summed over time, `(b, n, n)`, of the first tag and
-    of the last one `(b, n)`."""
+    """Probabilities of tags `(b, t, n)`; of pairs of neighbours, weighted and summed over steps and rows, `(n, n)`."""
 
     tags: Tensor
     pairs: Tensor
-    first: Tensor
-    last: Tensor
 
 
 @compiled
-def sum_forward(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, mask: Tensor) -> Forward:
+def sum_forward(emissions: Tensor, transitions: Tensor, mask: Tensor) -> Forward:
     """The logarithm of the sum over all paths of exp(score)."""
+    arguments = emissions, transitions, mask
+    return Forward(
+        *ops.cond(_narrow(transitions), lambda: _product_forward(*arguments), lambda: _log_forward(*arguments))
+    )
+
+
+@compiled
+def sum_backward(into: Tensor, emissions: Tensor, transitions: Tensor, mask: Tensor, weights: Tensor) -> Backward:
+    """The gradients of `sum_forward`, which are probabilities; `weights (b,)` for the pairs."""
+    arguments = into, emissions, transitions, mask, weights
+    return Backward(
+        *ops.cond(_narrow(transitions), lambda: _product_backward(*arguments), lambda: _log_backward(*arguments))
+    )
+
+
+def _narrow(transitions: Tensor) -> Tensor:
+    limit = LARGEST_RANGE[keras.backend.standardize_dtype(transitions.dtype)]
+    return ops.max(transitions) - ops.min(transitions) <= limit
+
+
+def _log_forward(emissions: Tensor, transitions: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     n = emissions.shape[-1]
 
     def step(now: Tensor, states: list[Tensor]) -> Any:
         before, begun = states
-        arrived = log_sum_exp(before[:, :, None] + transitions, axis=1)
-        into = ops.where(begun > 0, arrived, start)
-        after, shift = _shifted(into + now)
-        return [after, ops.ones_like(begun)], {"into": into, "before": before, "shift": shift}
+        into = ops.where(begun > 0, log_sum_exp(before[:, :, None] + transitions, axis=1), ops.zeros_like(now))
+        after, shift = shifted(into + now)
+        return [after, ops.ones_like(begun)], {"into": into, "shift": shift}
 
-    none = _zeros(emissions, 1)
-    states = [_zeros(emissions, n) + LOWEST, none]
-    (after, begun), traces = scan(step, emissions, states, mask, widths={"into": n, "before": n, "shift": 1})
-    total = ops.sum(traces["shift"], axis=(1, 2)) + log_sum_exp(after + end, axis=1)
-    return Forward(ops.where(begun[:, 0] > 0, total, none[:, 0]), traces["into"], traces["before"])
+    states = [zeros(emissions, n) + LOWEST, zeros(emissions, 1)]
+    (after, begun), traces = scan(step, emissions, states, mask, widths={"into": n, "shift": 1})
+    total = ops.sum(traces["shift"], axis=(1, 2)) + log_sum_exp(after, axis=1)
+    return ops.where(begun[:, 0] > 0, total, ops.zeros_like(total)), traces["into"]
 
 
-@compiled
-def sum_backward(
-    into: Tensor, before: Tensor, emissions: Tensor, transitions: Tensor, end: Tensor, mask: Tensor
-) -> Backward:
-    """The gradients of `sum_forward`, which are probabilities."""
-    n = emissions.shape[-1]
-
-    def step(now: Tensor, states: list[Tensor]) -> Any:
-        ahead, begun, pairs, _, last = states
-        emission, into, before = ops.split(now, 3, axis=-1)
-        left = ops.where(begun > 0, log_sum_exp(transitions + ahead[:, None, :], axis=2), end)
-        ahead = emission + left
-        whole = _finite(log_sum_exp(into + ahead, axis=1)[:, None])
-        tags = ops.exp(into + ahead - whole)
-        here = ops.exp(before[:, :, None] + transitions + (ahead - whole)[:, None, :])
-        pairs = pairs + ops.reshape(here, (-1, n * n))
-        last = ops.where(begun > 0, last, tags)
-        return [_shifted(ahead)[0], ops.ones_like(begun), pairs, tags, last], {"tags": tags}
-
-    states = [_zeros(emissions, width) for width in (n, 1, n * n, n, n)]
-    inputs = ops.concatenate([emissions, into, before], axis=-1)
-    found = scan(step, inputs, states, mask, widths={"tags": n}, go_backwards=True)
-    _, _, pairs, first, last = found.states
-    return Backward(ops.flip(found.traces["tags"], axis=1), ops.reshape(pairs, (-1, n, n)), first, last)
-
-
-@compiled
-def best_path(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, mask: Tensor) -> Tensor:
-    """The tags of the best path, `(b, t)` int32, the first of equals; 0 on masked steps."""
-    n = emissions.shape[-1]
-
-    def step(now: Tensor, states: list[Tensor]) -> Any:
-        before, begun = states
-        arrived = ops.max(before[:, :, None] + transitions, axis=1)
-        after, _ = _shifted(ops.where(begun > 0, arrived, start) + now)
-        return [after, ops.ones_like(begun)], {"before": before}
-
-    states = [_zeros(emissions, n), _zeros(emissions, 1)]
-    (after, _), traces = scan(step, emissions, states, mask, widths={"before": n})
-    into = ops.transpose(transitions)
-
-    def back(before: Tensor, states: list[Tensor]) -> Any:
-        tag = states[0]
-        previous = ops.argmax(before + ops.take(into, tag[:, 0], axis=0), axis=-1)
-        return [ops.cast(previous, "int32")[:, None]], {"tag": tag}
-
-    tag = ops.cast(ops.argmax(after + end, axis=-1), "int32")[:, None]
-    tags = scan(back, traces["before"], [tag], mask, widths={"tag": 1}, go_backwards=True).traces["tag"]
-    return ops.flip(tags[..., 0], axis=1)
-
-
-@compiled
-def best_paths(
-    emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, mask: Tensor, *, count: int
+def _log_backward(
+    into: Tensor, emissions: Tensor, transitions: Tensor, mask: Tensor, weights: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The tags of the `count` best paths `(b, count, t)` int32, best first, and their scores `(b, count)`.
+    n = emissions.shape[-1]
 
-    -inf is the score where there are fewer paths.
-    """
-    n, k = emissions.shape[-1], count  # a state is (b, n, k): the k best scores of the paths that end in a tag
+    def step(now: Tensor, states: list[Tensor]) -> Any:
+        ahead, begun, pairs = states
+        emission, into = ops.split(now, 2, axis=-1)
+        following = transitions + ahead[:, None, :]  # (b, n, n)
+        top = finite(ops.max(following, axis=2, keepdims=True))
+        following = ops.exp(following - top)
+        total = ops.sum(following, axis=2)
+        ahead = emission + ops.where(begun > 0, log(total) + top[..., 0], ops.zeros_like(total))
+        tags = probabilities(into + ahead)
+        share = tags / ops.where(total > 0, total, ops.ones_like(total))
+        pairs = pairs + ops.reshape(share[..., None] * following, (-1, n * n))
+        return [shifted(ahead)[0], ops.ones_like(begun), pairs], {"tags": tags}
+
+    states = [zeros(emissions, n) + LOWEST, zeros(emissions, 1), zeros(emissions, n * n)]
+    inputs = ops.concatenate([emissions, into], axis=-1)
+    (_, _, pairs), traces = scan(step, inputs, states, mask, widths={"tags": n}, go_backwards=True)
+    return ops.flip(traces["tags"], axis=1), ops.reshape(ops.matmul(weights[None], pairs), (n, n))
+
+
+def _product_forward(emissions: Tensor, transitions: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    n, top, factors = emissions.shape[-1], ops.max(transitions), _factors(transitions)
+    likely, shift = _likely(emissions)
 
     def step(now: Tensor, states: list[Tensor]) -> Any:
         before, begun = states
-        reached = ops.transpose(before[:, :, None] + ops.repeat(transitions, k, axis=0), (0, 2, 1))  # (b, n, n*k)
-        arrived, source = ops.top_k(reached, k)
-        alone = ops.concatenate([start[:, None], ops.full((n, k - 1), LOWEST, dtype=start.dtype)], axis=1)
-        after = ops.where(begun[..., None] > 0, arrived, alone) + now[..., None]
-        after, shift = _shifted(ops.reshape(after, (-1, n * k)))
-        traces = {"source": ops.reshape(source, (-1, n * k)), "shift": shift}
-        return [after, ops.ones_like(begun)], traces
+        into = ops.where(begun > 0, ops.matmul(before, factors), ops.ones_like(now))
+        after, scale = _normalised(into * now)
+        return [after, ops.ones_like(begun)], {"into": into, "scale": scale}
 
-    none = _zeros(emissions, 1)
-    states = [_zeros(emissions, n * k), none]
-    (after, begun), traces = scan(step, emissions, states, mask, widths={"source": n * k, "shift": 1})
-    scores, place = ops.top_k(after + ops.repeat(end, k), k)
-    scores = scores + ops.sum(traces["shift"], axis=1)
-    empty = ops.concatenate([none, ops.repeat(none + LOWEST, k - 1, axis=1)], axis=1)
-    scores = ops.where(begun > 0, scores, empty)
+    states = [zeros(emissions, n), zeros(emissions, 1)]
+    _, traces = scan(step, likely, states, mask, widths={"into": n, "scale": 1})
+    total = ops.where(mask, shift[..., 0] + log(traces["scale"][..., 0]), zeros(emissions, 1))
+    between = ops.maximum(ops.sum(ops.cast(mask, emissions.dtype), axis=1) - 1, 0)
+    return ops.sum(total, axis=1) + between * top, log(traces["into"])
 
-    def back(source: Tensor, states: list[Tensor]) -> Any:
-        place = states[0]
-        return [ops.cast(ops.take_along_axis(source, place, axis=1), "int32")], {"tag": place // k}
 
-    places = [ops.cast(place, "int32")]
-    tags = scan(back, traces["source"], places, mask, widths={"tag": k}, go_backwards=True).traces["tag"]
-    return ops.transpose(ops.flip(tags, axis=1), (0, 2, 1)), scores
+def _product_backward(
+    into: Tensor, emissions: Tensor, transitions: Tensor, mask: Tensor, weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    n, factors = emissions.shape[-1], _factors(transitions)
+    likely, _ = _likely(emissions)
+    turned = ops.transpose(factors)
+
+    def step(now: Tensor, states: list[Tensor]) -> Any:
+        ahead, begun = states
+        left = ops.where(begun > 0, ops.matmul(ahead, turned), ops.ones_like(now))
+        return [_normalised(left * now)[0], ops.ones_like(begun)], {"left": left, "ahead": ahead}
+
+    states = [zeros(emissions, n), zeros(emissions, 1)]
+    traces = scan(step, likely, states, mask, widths={"left": n, "ahead": n}, go_backwards=True).traces
+    left, ahead = (ops.flip(traces[name], axis=1) for name in ("left", "ahead"))
+    tags = probabilities(into + emissions + log(left))
+    tags = ops.where(mask[..., None], tags, ops.zeros_like(tags))
+    share = weights[:, None, None] * tags / ops.where(left > 0, left, ops.ones_like(left))
+    share, ahead = ops.reshape(share, (-1, n)), ops.reshape(ahead, (-1, n))
+    return tags, factors * ops.matmul(ops.transpose(share), ahead)
+
+
+def _factors(transitions: Tensor) -> Tensor:
+    return ops.exp(transitions - ops.max(transitions))
+
+
+def _likely(emissions: Tensor) -> tuple[Tensor, Tensor]:
+    shift = finite(ops.max(emissions, axis=-1, keepdims=True))
+    return ops.exp(emissions - shift), shift
+
+
+def _normalised(x: Tensor) -> tuple[Tensor, Tensor]:
+    total = ops.sum(x, axis=1, keepdims=True)
+    return x / ops.where(total > 0, total, ops.ones_like(total)), total
+
+
+def log(x: Tensor) -> Tensor:
+    """-inf at 0, with gradients that are finite there."""
+    positive = ops.logical_not(x <= 0)  # or NaN
+    safe = ops.log(ops.where(positive, x, ops.ones_like(x)))
+    return ops.where(positive, safe, ops.full_like(x, LOWEST))
 
 
 def log_sum_exp(x: Tensor, axis: int) -> Tensor:
     """-inf, not NaN, of nothing but -inf."""
-    largest = _finite(ops.max(x, axis=axis, keepdims=True))
-    return ops.log(ops.sum(ops.exp(x - largest), axis=axis)) + ops.squeeze(largest, axis)
+    top = finite(ops.max(x, axis=axis, keepdims=True))
+    return log(ops.sum(ops.exp(x - top), axis=axis)) + ops.squeeze(top, axis)
 
 
-def _shifted(x: Tensor) -> tuple[Tensor, Tensor]:
+def probabilities(scores: Tensor) -> Tensor:
+    """Softmax over the last axis; zeros, not NaN, of nothing but -inf."""
+    weights = ops.exp(scores - finite(ops.max(scores, axis=-1, keepdims=True)))
+    total = ops.sum(weights, axis=-1, keepdims=True)
+    return weights / ops.where(total > 0, total, ops.ones_like(total))
+
+
+def shifted(x: Tensor) -> tuple[Tensor, Tensor]:
     """`x (b, ·)` with its largest entry at 0, and what was subtracted `(b, 1)`."""
     shift = ops.max(x, axis=1, keepdims=True)
-    return x - _finite(shift), shift
+    return x - finite(shift), shift
 
 
-def _zeros(emissions: Tensor, width: int) -> Tensor:
+def zeros(emissions: Tensor, width: int) -> Tensor:
     return ops.zeros((ops.shape(emissions)[0], width), dtype=emissions.dtype)
 
 
-def _finite(x: Tensor) -> Tensor:
+def finite(x: Tensor) -> Tensor:
     return ops.where(ops.isfinite(x), x, ops.zeros_like(x))

@@ -16,7 +16,7 @@ Tensor = Any
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function(*tensors, **options)` as one program for each shape and set of options.
 
-    It must be differentiated by its caller: gradients do not pass through a program on TensorFlow.
+    No gradient passes through a program: where there is one to be found, the caller has it (`ops.custom_gradient`).
     """
 
     @functools.cache
@@ -37,7 +37,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(*tensors: Tensor, **options: Any) -> Any:
         backend = keras.config.backend()
         if backend == "jax" or (backend == "tensorflow" and _becomes_program(tensors)):
-            return program(tensors[0].shape[-1], **options)(*tensors)
+            return program(tensors[0].shape[-1], **options)(*map(ops.stop_gradient, tensors))
         return function(*tensors, **options)
 
     return run
