@@ -31,25 +31,25 @@ class Constraints(NamedTuple):
         return next(kept), next(kept), next(kept)
 
 
-def valid_constraints(given: Any, n: int) -> Constraints:
-    """Constraints of arrays, from those or from the lists of a configuration.
+def valid_constraints(given: Any, n: int | None = None) -> Constraints:
+    """Constraints of arrays, from those or from the lists of a configuration; of `n` tags, or of any number.
 
     Raises:
         ValueError: anything that is not three arrays of bools of the right shapes.
     """
     try:
-        found = Constraints(*(np.asarray(one) for one in given))
+        found = [np.asarray(one) for one in given]
     except (TypeError, ValueError):
-        found = None
-    wanted = [(n, n), (n,), (n,)]
-    if found is None or [one.shape for one in found] != wanted or any(one.dtype != bool for one in found):
-        shapes = None if found is None else [(one.dtype.name, one.shape) for one in found]
+        found = []
+    shapes = [one.shape for one in found]
+    size = shapes[1][:1] if n is None and len(shapes) == 3 else (n,)
+    if shapes != [size * 2, size, size] or any(one.dtype != bool for one in found):
         raise ValueError(
-            f"`constraints` must be `Constraints(transitions, start, end)`, bools of the shapes {wanted}; received "
-            f"{type(given).__name__} {shapes}. Make them of the names of all {n} tags, in order: "
-            "`kerasrnn.crf.bio_constraints(tags)`."
+            "`constraints` must be `Constraints(transitions, start, end)`, bools of the shapes (n, n), (n,) and (n,) "
+            f"for n{'' if n is None else f' = {n}'} tags; received {type(given).__name__} of the shapes {shapes}. Make "
+            "them of the names of all tags, in the order of their ids: `kerasrnn.crf.bio_constraints(tags)`."
         )
-    return found
+    return Constraints(*found)
 
 
 def bio_constraints(tags: Sequence[str]) -> Constraints:

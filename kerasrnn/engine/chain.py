@@ -10,6 +10,7 @@ tag before has a weight of 1/n at least, so the sum over the tags before is at l
 smallest float is no part of it that counts.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import keras
@@ -47,7 +48,7 @@ def sum_forward(emissions: Tensor, transitions: Tensor, mask: Tensor) -> Forward
     )
 
 
-@compiled
+@functools.partial(compiled, of_gradients=True)
 def sum_backward(into: Tensor, emissions: Tensor, transitions: Tensor, mask: Tensor, weights: Tensor) -> Backward:
     """The gradients of `sum_forward`, which are probabilities; `weights (b,)` for the pairs."""
     arguments = into, emissions, transitions, mask, weights

@@ -13,10 +13,12 @@ from kerasrnn.engine.recurrence import compilable
 Tensor = Any
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any], *, of_gradients: bool = False) -> Callable[..., Any]:
     """`function(*tensors, **options)` as one program for each shape and set of options.
 
-    No gradient passes through a program: where there is one to be found, the caller has it (`ops.custom_gradient`).
+    On TensorFlow no gradient passes through a program: where there is one, the caller has it (`ops.custom_gradient`).
+    A function `of_gradients` is called when that gradient is asked for; what is recorded then is differentiated again,
+    and not compiled.
     """
 
     @functools.cache
@@ -36,9 +38,9 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def run(*tensors: Tensor, **options: Any) -> Any:
         backend = keras.config.backend()
-        if backend == "jax" or (backend == "tensorflow" and _becomes_program(tensors)):
+        if backend == "tensorflow" and _becomes_program(tensors) and not (of_gradients and _compat.watched(tensors)):
             return program(tensors[0].shape[-1], **options)(*map(ops.stop_gradient, tensors))
-        return function(*tensors, **options)
+        return program(tensors[0].shape[-1], **options)(*tensors) if backend == "jax" else function(*tensors, **options)
 
     return run
 

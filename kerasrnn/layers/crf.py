@@ -28,7 +28,7 @@ class CRF(keras.layers.Layer):
     sees, and all that it may keep when a model is saved. Nobody needs to look inside:
 
     - to train, compile with `kerasrnn.crf.CRFLoss()` and, if wanted, `kerasrnn.crf.CRFAccuracy()`;
-    - for tags, put `CRFDecoder` behind it: `keras.Model(model.inputs, CRFDecoder()(model.output))` shares all weights;
+    - for tags, put `CRFDecoder` behind it: `keras.Model(model.input, CRFDecoder()(model.output))` shares all weights;
     - for everything else there is `kerasrnn.crf.unpack` and the functions beside it.
 
     Masks: a masked step is skipped, wherever it is; the transition goes from the last step before it to the next one

@@ -56,7 +56,7 @@ class CRFDecoder(keras.layers.Layer):
             raise ValueError(f"`count` must be None or an int of at least 1; received {count!r}.")
         self.count = count
         self.return_log_probs = return_log_probs
-        self.constraints = None if constraints is None else valid_constraints(constraints, len(constraints[1]))
+        self.constraints = None if constraints is None else valid_constraints(constraints)
 
     def call(self, potentials: Tensor) -> Any:
         chain = unpack(potentials)

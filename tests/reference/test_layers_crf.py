@@ -379,7 +379,7 @@ def test_the_gradient_of_the_best_score_is_its_sequence(rng: np.random.Generator
 
 
 def test_nan_stays_in_its_row(rng: np.random.Generator) -> None:
-    """A score that counts and is NaN: NaN scores and no tags, in that row and in no other; NaN gradients, no silence."""
+    """A score that counts and is NaN: NaN scores and no tags, in that row and no other; NaN gradients too."""
     case = Case(rng)
     clean = to_arrays(everything(*map(to_tensor, case.given)))
     case.emissions[3, 2, 1] = np.nan
@@ -402,7 +402,7 @@ def test_nan_stays_in_its_row(rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("bad", [-1, N])
 def test_tags_outside_of_the_set(bad: int, rng: np.random.Generator) -> None:
-    """An error where values are known; NaN, in the gradients too, where they are not. Under the mask they do not count."""
+    """An error where values are known; where they are not, NaN, in the gradients too. Masked tags do not count."""
     case = Case(rng)
     case.tags[1, 1] = bad
     tags, *chain = map(to_tensor, case.given)
