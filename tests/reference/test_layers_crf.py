@@ -127,7 +127,7 @@ def test_all_paths(way: str, rng: np.random.Generator) -> None:
 
 
 def test_all_paths_without_a_mask_and_ends(rng: np.random.Generator) -> None:
-    case = Case(rng, np.ones((2, 4), bool))
+    case = Case(rng, np.ones((B, T), bool))
     case.start[:] = case.end[:] = 0
     found = everything(to_tensor(case.tags), to_tensor(case.emissions), to_tensor(case.transitions))
     assert_by_definition(to_arrays(found), case)
@@ -194,8 +194,8 @@ def test_forbidden(rng: np.random.Generator) -> None:
 
 
 def test_of_equal_sequences_the_first_is_best() -> None:
-    tags = crf.viterbi(np.zeros((2, 4, 3)), np.zeros((3, 3)), mask=MASK[[1, 3], :4]).tags
-    np.testing.assert_array_equal(tags, np.where(MASK[[1, 3], :4], 0, -1))
+    tags = crf.viterbi(np.zeros((B, T, N)), np.zeros((N, N)), mask=MASK).tags
+    np.testing.assert_array_equal(tags, np.where(MASK, 0, -1))
 
 
 def test_padding_and_batch_change_nothing(rng: np.random.Generator) -> None:
@@ -233,7 +233,7 @@ def test_padding_and_batch_change_nothing(rng: np.random.Generator) -> None:
 def test_hardly_anything(rows: int, steps: int, rng: np.random.Generator) -> None:
     """No steps, no rows."""
     case = Case(rng, np.ones((rows, steps), bool))
-    for way in ("eager", "jit") if JAX else ("eager", "xla", "portable"):
+    for way in ("eager",) if JAX else ("eager", "portable"):
         found = to_arrays(run_in(way, everything)(*map(to_tensor, case.given)))
         assert found["tags"].shape == (rows, steps)
         assert found["paths"].shape == (rows, K, steps)

@@ -44,7 +44,7 @@ def words_and_tags(rng: np.random.Generator, rows: int = 8) -> tuple[Array, Arra
 def losses(model: keras.Model, words: Array, tags: Array) -> Array:
     """The loss of each row, by the definition."""
     layer = model.layers[-1]
-    emissions = np.asarray(keras.Model(model.input, layer.input)(words), "float64")
+    emissions = np.asarray(keras.Model(model.input, model.layers[-2].output)(words), "float64")
     scores = [np.asarray(one, "float64") for one in layer.scores()]
     found = []
     for row, keep in enumerate(words > 0):
@@ -152,7 +152,7 @@ for name in ("loss", "crf_accuracy"):
 best, log_probs = keras.saving.load_model(sys.argv[1] + "/decoder.keras").predict(case["words"], verbose=0)
 np.testing.assert_array_equal(best, case["best"])
 np.testing.assert_allclose(log_probs, case["log_probs"], atol=1e-5)
-model.fit(case["words"], case["tags"], verbose=0)
+assert int(model.optimizer.iterations) == 1
 assert type(model.loss) is kerasrnn.crf.CRFLoss and model.loss.reduction == "sum"
 """
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
