@@ -7,7 +7,7 @@ JAX_TESTS = $(wildcard tests/property/test_layers_*.py) tests/reference/test_eng
 	$(wildcard tests/reference/test_layers_*.py) $(filter-out %_fused.py,$(wildcard tests/unit/test_layers_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-jax wheel-test doctest lint format types bench bench-layers smoke ci clean
+.PHONY: help install test test-jax wheel-test doctest lint format types bench bench-layers bench-crf smoke ci clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -48,9 +48,13 @@ bench: ## how fast the command line answers
 bench-layers: ## how fast the layers are, next to Keras and PyTorch
 	$(PYTHON) -m benchmarks.layers
 
+bench-crf: ## how fast the CRF is, next to pytorch-crf
+	$(PYTHON) -m benchmarks.crf
+
 smoke: ## that the benchmarks run
 	$(PYTHON) -m benchmarks.startup --smoke
 	$(PYTHON) -m benchmarks.layers --smoke
+	$(PYTHON) -m benchmarks.crf --smoke
 
 ci: ## everything, in new environments, as CI runs it
 	.ci/run
