@@ -8,7 +8,7 @@ JAX_TESTS = $(wildcard tests/property/test_layers_*.py) tests/reference/test_eng
 	$(wildcard tests/*/test_losses*.py) $(wildcard tests/*/test_metrics*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-jax wheel-test doctest lint format types bench bench-layers bench-losses smoke ci clean
+.PHONY: help install test test-jax wheel-test doctest lint format types bench bench-layers bench-losses bench-crf smoke ci clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -52,10 +52,14 @@ bench-layers: ## how fast the layers are, next to Keras and PyTorch
 bench-losses: ## how fast the cross-entropy and the edit distance are, next to Keras and PyTorch
 	$(PYTHON) -m benchmarks.losses
 
+bench-crf: ## how fast the CRF is, next to pytorch-crf
+	$(PYTHON) -m benchmarks.crf
+
 smoke: ## that the benchmarks run
 	$(PYTHON) -m benchmarks.startup --smoke
 	$(PYTHON) -m benchmarks.layers --smoke
 	$(PYTHON) -m benchmarks.losses --smoke
+	$(PYTHON) -m benchmarks.crf --smoke
 
 ci: ## everything, in new environments, as CI runs it
 	.ci/run

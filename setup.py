@@ -65,6 +65,7 @@ setup(
             "hypothesis>=6.100",
             "pytest>=8.3",
             "pytest-xdist>=3.6",
+            "pytorch-crf==0.7.2",  # for comparison of the CRF
             "sacrebleu>=2.4",
             "seqeval>=1.2.2",
             "setuptools>=77",  # the wheel test builds without downloading it each time

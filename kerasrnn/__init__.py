@@ -26,7 +26,7 @@ from typing import Any
 from kerasrnn._registration import register_with_keras
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "callbacks", "decoding", "layers", "losses", "metrics", "viz", "zoo"]
+__all__ = ["__version__", "callbacks", "crf", "decoding", "layers", "losses", "metrics", "viz", "zoo"]
 
 _above = _Path(__file__).parent.parent
 if not (_Path(__file__).parent / "zoo").is_dir() and (_above / "zoo" / "__init__.py").is_file():

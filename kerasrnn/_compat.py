@@ -28,6 +28,8 @@ __all__ = [
     "records_gradients",
     "scale_loss_for_distribution",
     "update_rows",
+    "value_of",
+    "watched",
 ]
 
 
@@ -114,11 +116,21 @@ def records_gradients() -> bool:
 
 def may_differentiate_twice(tensors: Sequence[Any]) -> bool:
     """Whether more than one tape, or one that is persistent, watches any of the tensors (TensorFlow)."""
+    return _possible_gradients(tensors) == 2
+
+
+def watched(tensors: Sequence[Any]) -> bool:
+    """Whether a tape watches any of the tensors (TensorFlow)."""
+    return _possible_gradients(tensors) > 0
+
+
+def _possible_gradients(tensors: Sequence[Any]) -> int:
+    """None, of the first order, or of higher orders too: 0, 1 or 2."""
     import tensorflow as tf
     from tensorflow.python import pywrap_tfe  # what `tf.function` itself asks; no public test
 
     read = [tf.convert_to_tensor(tensor) for tensor in tensors]  # a tape watches a variable when it is read
-    return bool(pywrap_tfe.TFE_Py_TapeSetPossibleGradientTypes(read) == 2)
+    return int(pywrap_tfe.TFE_Py_TapeSetPossibleGradientTypes(read))
 
 
 def update_rows(array: Any, rows: Any, at: Any) -> Any:
@@ -129,3 +141,15 @@ def update_rows(array: Any, rows: Any, at: Any) -> Any:
     updated = xla.dynamic_update_slice(array, rows, tf.stack([at, 0]))
     updated.set_shape(array.shape)
     return updated
+
+
+def value_of(tensor: Any) -> Any:
+    """The values of a tensor as an array, or None while a graph or a program is being traced."""
+    if keras.config.backend() == "tensorflow" and not hasattr(tensor, "numpy"):
+        return None
+    if keras.config.backend() == "jax":
+        import jax
+
+        if isinstance(tensor, jax.core.Tracer):
+            return None
+    return None if isinstance(tensor, keras.KerasTensor) else keras.ops.convert_to_numpy(tensor)

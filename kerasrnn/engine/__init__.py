@@ -6,8 +6,9 @@ over time. Layers know nothing of loops; a faster loop, or a gradient faster tha
 nowhere else.
 """
 
+from kerasrnn.engine.compiled import roomy_time
 from kerasrnn.engine.recurrence import portable, recur
 from kerasrnn.engine.scan import Scanned, scan
 from kerasrnn.engine.scores import additive_scores
 
-__all__ = ["Scanned", "additive_scores", "portable", "recur", "scan"]
+__all__ = ["Scanned", "additive_scores", "portable", "recur", "roomy_time", "scan"]

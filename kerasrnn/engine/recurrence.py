@@ -81,17 +81,22 @@ def _recompute(cell: Any, sequences: Tensor, states: list[Tensor], mask: Tensor 
     return recompute.recur(cell, sequences, states, mask, options)
 
 
+def compilable(tensors: Sequence[Tensor]) -> bool:
+    """Whether what these tensors go into may be compiled here as a program of its own (TensorFlow)."""
+    if _portable.get() or _compat.has_gpu():
+        return False
+    # What is compiled has one gradient, not the gradient of it.
+    return not _compat.may_differentiate_twice(tensors) and (_eager() or not _compat.exporting())
+
+
 def _compiles(cell: Any, sequences: Tensor, states: list[Tensor]) -> bool:
     """Whether a loop of our own may run, rather than the step-by-step one."""
     if keras.config.backend() != "tensorflow":
         return keras.config.backend() == "jax"
-    if _portable.get() or _compat.has_gpu() or not cell.compiles:
-        return False
-    # The compiled loops have one gradient, not the gradient of it.
-    if _compat.may_differentiate_twice([sequences, *states, *cell.trainable_variables]):
+    if not cell.compiles or not compilable([sequences, *states, *cell.trainable_variables]):
         return False
     if not _eager():
-        return not _compat.exporting()
+        return True
     done = cell.__dict__.get("_eager_steps", 0)
     if done < EAGER_STEPS:
         object.__setattr__(cell, "_eager_steps", done + sequences.shape[1])

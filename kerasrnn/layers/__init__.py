@@ -6,6 +6,8 @@ from kerasrnn.layers.bahdanau_attention import BahdanauAttention, coverage_loss
 from kerasrnn.layers.base_attention import BaseAttention, Memory
 from kerasrnn.layers.bidirectional import Bidirectional
 from kerasrnn.layers.coupled_lstm import CoupledLSTM, CoupledLSTMCell
+from kerasrnn.layers.crf import CRF
+from kerasrnn.layers.crf_decoder import CRFDecoder
 from kerasrnn.layers.esn import ESN, ESNCell
 from kerasrnn.layers.gated_cell import GatedCell
 from kerasrnn.layers.gru import GRU, GRUCell
@@ -25,6 +27,7 @@ from kerasrnn.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from kerasrnn.layers.trace import traced_step
 
 __all__ = [
+    "CRF",
     "ESN",
     "GRU",
     "LSTM",
@@ -33,6 +36,7 @@ __all__ = [
     "BahdanauAttention",
     "BaseAttention",
     "Bidirectional",
+    "CRFDecoder",
     "CoupledLSTM",
     "CoupledLSTMCell",
     "ESNCell",

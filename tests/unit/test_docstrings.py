@@ -9,7 +9,8 @@ from pathlib import Path
 import keras
 import pytest
 
-PACKAGES = tuple(f"kerasrnn.{name}" for name in ("callbacks", "decoding", "layers", "losses", "metrics", "viz", "zoo"))
+_NAMES = ("callbacks", "crf", "decoding", "layers", "losses", "metrics", "viz", "zoo")
+PACKAGES = tuple(f"kerasrnn.{name}" for name in _NAMES)
 
 
 def module_names() -> list[str]:
