@@ -2,10 +2,12 @@
 
 `scan(step, inputs, states)` runs `step(x_t, states) -> (new_states, traces)` over the time axis of `inputs`
 on whatever backend Keras uses, holds states where a mask says so, and returns the last states and every trace
-over time. Layers know nothing of loops; a faster loop is written here and nowhere else.
+over time. Layers know nothing of loops; a faster loop is written here and nowhere else. `unfold` is the loop of
+decoding, which ends when its results say so.
 """
 
 from kerasrnn.engine.recurrence import portable, recur
 from kerasrnn.engine.scan import Scanned, scan
+from kerasrnn.engine.unfold import Unfolded, unfold
 
-__all__ = ["Scanned", "portable", "recur", "scan"]
+__all__ = ["Scanned", "Unfolded", "portable", "recur", "scan", "unfold"]

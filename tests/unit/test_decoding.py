@@ -138,7 +138,7 @@ def test_without_an_end_every_row_is_cut_at_the_greatest_length(run: Callable[..
     machine = Machine(7)
     start, states = batch(7, 5)
     expected = brute_force(machine, start, states, LONGEST, V)
-    found = run(machine, start, states, LONGEST, V)  # an id that no step can produce
+    found = run(machine, start, states, LONGEST, None)
     assert_equal(found, expected)
     assert (np.asarray(found.lengths) == LONGEST).all()
 
@@ -203,5 +203,5 @@ def test_types_are_the_documented_ones() -> None:
 @pytest.mark.parametrize("length", [0, -3])
 def test_a_length_below_one_is_refused(length: int) -> None:
     start, states = batch(3, 2)
-    with pytest.raises(ValueError, match=rf"`max_length` must be at least 1; received {length}"):
+    with pytest.raises(ValueError, match=rf"`max_length` must be an integer of at least 1; received {length}"):
         decode(Machine(3), start, states, length)
