@@ -4,7 +4,8 @@ PYTHON ?= python
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 JAX_TESTS = $(wildcard tests/property/test_layers_*.py) tests/reference/test_engine_jax.py \
-	$(wildcard tests/reference/test_layers_*.py) $(filter-out %_fused.py,$(wildcard tests/unit/test_layers_*.py))
+	$(wildcard tests/reference/test_layers_*.py) $(wildcard tests/reference/test_decoding_*.py) \
+	$(filter-out %_fused.py,$(wildcard tests/unit/test_layers_*.py))
 
 .DEFAULT_GOAL := help
 .PHONY: help install test test-jax wheel-test doctest lint format types bench bench-layers smoke ci clean

@@ -1,6 +1,7 @@
 """From the probability of a next token to whole sequences, in one loop that compiles and exports."""
 
-from kerasrnn.decoding.beam_search import BeamHistory, Beams, beam_search
+from kerasrnn.decoding.beam_search import beam_search
+from kerasrnn.decoding.beams import BeamHistory, Beams
 from kerasrnn.decoding.greedy import greedy
 from kerasrnn.decoding.paths import Decoded
 from kerasrnn.decoding.replace_unknown import replace_unknown

@@ -8,51 +8,12 @@ import numpy as np
 from keras import ops, tree
 
 from kerasrnn import engine
-from kerasrnn.decoding.paths import Step, run, until
+from kerasrnn.decoding.beams import Beams, traced_back
+from kerasrnn.decoding.paths import Step, run
 from kerasrnn.decoding.rules import Rules, finite, whole
 from kerasrnn.decoding.scores import normaliser, pick, top
 
 Tensor = Any
-
-
-class BeamHistory(NamedTuple):
-    """Every hypothesis of the beam after every step, best first: what a picture of the search is drawn from.
-
-    Attributes:
-        tokens: `(b, n, k)` int32: the token that each hypothesis took at the step, 0 if it had ended before.
-        parents: `(b, n, k)` int32: the hypothesis of the step before that it goes on from.
-        log_probs: `(b, n, k)`: the sum of its tokens' log-probabilities, −inf where there is no hypothesis.
-        finished: `(b, n, k)` bool: whether it has ended.
-        steps: `(b,)` int32: how many steps were taken; behind them everything is 0.
-    """
-
-    tokens: Tensor
-    parents: Tensor
-    log_probs: Tensor
-    finished: Tensor
-    steps: Tensor
-
-
-class Beams(NamedTuple):
-    """The best hypotheses that a beam search found, best first.
-
-    Attributes:
-        tokens: `(b, m, n)` int32: up to and with the end token, then 0.
-        lengths: `(b, m)` int32: the number of tokens, the end token counted; 0 where there is no hypothesis.
-        scores: `(b, m)`: what hypotheses are ranked by; −inf where there is none.
-        log_probs: `(b, m)`: the sum of their tokens' log-probabilities.
-        token_log_probs: `(b, m, n)`: the log-probability of each token, 0 after the end.
-        extras: name to `(b, m, n, ...)`: what the step function gave along the path, 0 after the end.
-        history: the search itself, a `BeamHistory`.
-    """
-
-    tokens: Tensor
-    lengths: Tensor
-    scores: Tensor
-    log_probs: Tensor
-    token_log_probs: Tensor
-    extras: dict[str, Tensor]
-    history: BeamHistory
 
 
 class _Search(NamedTuple):
@@ -64,7 +25,7 @@ class _Search(NamedTuple):
     scores: Tensor  # (b, w)
     lengths: Tensor  # (b, w)
     finished: Tensor  # (b, w)
-    coverage: Any  # (b, w, s), the sum of the alignments; () if nothing asks for it
+    coverage: Any  # (b · w, s), the sum of the alignments; () if nothing asks for it
     done: Tensor  # (b,), sequences whose search is over
     broken: Tensor  # (b,), sequences of which a hypothesis got logits that are no distribution
     steps: Tensor  # (b,)
@@ -107,8 +68,8 @@ def beam_search(
     possible: all results of that sequence have length 0 and score NaN; other rows are not touched.
 
     Args:
-        step: as for `greedy`. It sees `(b, ...)` rows at the first step and `(b · k, ...)` after it, the k hypotheses of
-            a sequence side by side. So what belongs to a sequence goes into `states` or `memory`, not into a closure.
+        step: as for `greedy`. It sees `(b, ...)` rows at the first step and `(b · k, ...)` after it, the k hypotheses
+            of a sequence side by side; so what belongs to a sequence goes into `states` or `memory`, not a closure.
         start, end, max_length, min_length, prefix, banned: as for `greedy`.
         states: any nest of `(b, ...)` tensors. They follow their hypotheses: k times as many rows, gathered each step.
         width: k, the number of hypotheses.
@@ -176,8 +137,8 @@ def beam_search(
         lengths = ops.where(live, t + 1, lengths)
         coverage, covered = search.coverage, ops.zeros_like(log_probs)
         if coverage_penalty:
-            coverage = _add_alignment(extras, None if first else coverage, live, w)
-            covered = coverage_penalty * _coverage(coverage, source_mask)
+            coverage = _add_alignment(extras, None if first else coverage, live)
+            covered = coverage_penalty * _coverage(coverage, source_mask, w)
         else:
             coverage = ()
 
@@ -195,11 +156,10 @@ def beam_search(
         sums, gains, tokens = (pick(ops.reshape(each, (-1, w * c)), index) for each in (sums, gains, tokens))
         chosen = ops.reshape(rows * w + parents, (-1,))  # (b · k,)
         lengths, finished = pick(lengths, parents), pick(finished, parents)
-        found = ops.logical_and(rules.ends(tokens), ops.logical_and(pick(live, parents), sums > -np.inf))
-        finished = ops.logical_or(finished, found)
+        finished = ops.logical_or(finished, ops.logical_and(rules.ends(tokens), pick(live, parents)))
+        finished = ops.logical_and(finished, sums > -np.inf)
         if coverage_penalty:
-            coverage = ops.take(ops.reshape(coverage, (-1, coverage.shape[2])), chosen, axis=0)
-            coverage = ops.reshape(coverage, (-1, k, coverage.shape[1]))
+            coverage = ops.take(coverage, chosen, axis=0)
 
         live = ops.logical_and(sums > -np.inf, ops.logical_not(finished))
         over = ops.logical_not(ops.any(live, axis=1))
@@ -232,7 +192,7 @@ def beam_search(
         rules.start[:, None], states, None, None, begin[:, None], never[:, None], None, never, never, begin
     )
     count, last, traces = engine.unfold(advance, search, rules.max_length)
-    return _result(count, last, traces, n_best, rules.max_length)
+    return traced_back(count, last, traces, n_best, rules.max_length)
 
 
 def _candidates(rules: Rules, logits: Tensor, total: Tensor, t: Tensor, w: int, k: int) -> tuple[Tensor, Tensor]:
@@ -253,59 +213,21 @@ def _candidates(rules: Rules, logits: Tensor, total: Tensor, t: Tensor, w: int, 
     return ops.reshape(gains, shape), ops.reshape(tokens, shape)
 
 
-def _add_alignment(extras: dict[str, Tensor], before: Tensor | None, live: Tensor, w: int) -> Tensor:
+def _add_alignment(extras: dict[str, Tensor], before: Tensor | None, live: Tensor) -> Tensor:
+    """The sum of the alignments so far, `(b · w, s)`; those of finished hypotheses hold."""
     if "alignment" not in extras:
         raise ValueError(
             "`coverage_penalty` must have `alignment` among the extras of `step`; received the extras "
             f"{sorted(extras)}."
         )
-    alignment = extras["alignment"]  # (b · w, s)
-    size = alignment.shape[1] if alignment.shape[1] is not None else ops.shape(alignment)[1]
-    alignment = ops.reshape(alignment, (-1, w, size))
-    return alignment if before is None else before + ops.where(live[..., None], alignment, 0.0)
+    alignment = extras["alignment"]
+    return alignment if before is None else before + ops.where(ops.reshape(live, (-1, 1)), alignment, 0.0)
 
 
-def _coverage(coverage: Tensor, mask: Tensor | None) -> Tensor:
-    """cp of `(b, w, s)` sums of alignments: `(b, w)`."""
-    least = np.finfo(str(keras.backend.standardize_dtype(coverage.dtype))).tiny
-    each = ops.log(ops.clip(coverage, least, 1.0))
-    return ops.sum(each if mask is None else ops.where(mask[:, None], each, 0.0), axis=-1)
-
-
-def _result(count: Tensor, last: _Search, traces: dict[str, Any], n_best: int, n: int) -> Beams:
-    """The n best, traced back from the last step, and the history."""
-    beam = traces["beam"]  # (n, b, k) each
-    batch, k = ops.shape(last.tokens)[0], last.tokens.shape[1]
-    sound = ops.logical_not(last.broken)
-
-    def back(step: Tensor, here: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        t = n - 1 - step
-        parents = pick(ops.take(beam["parents"], t, axis=0), here)
-        before = ops.where(t < count, parents, here)
-        return before, {"here": here, "before": before}, ops.convert_to_tensor(True)
-
-    def along(history: Tensor, path: Tensor) -> Tensor:
-        """`(n, b · k, ...)` to `(b, m, n, ...)`, of the hypotheses `(n, b, m)` at each step."""
-        rest = ops.shape(history)[2:]
-        rows = ops.arange(n * batch, dtype="int32")[:, None] * k + ops.reshape(path, (n * batch, n_best))
-        found = ops.take(ops.reshape(history, (n * batch * k, *rest)), rows, axis=0)
-        found = ops.reshape(found, (n, batch, n_best, *rest))
-        return until(ops.transpose(found, (1, 2, 0, *range(3, 3 + len(rest)))), lengths)
-
-    def flat(history: Tensor) -> Tensor:
-        return ops.reshape(history, (n, batch * k))
-
-    places = ops.broadcast_to(ops.arange(n_best, dtype="int32"), (batch, n_best))
-    path = tree.map_structure(lambda trace: ops.flip(trace, axis=0), engine.unfold(back, places, n).traces)
-    log_probs = last.log_probs[:, :n_best]
-    lengths = ops.where(ops.logical_and(sound[:, None], log_probs > -np.inf), last.lengths[:, :n_best], 0)
-    steps = ops.where(sound, last.steps, 0)
-    return Beams(
-        along(flat(beam["tokens"]), path["here"]),
-        lengths,
-        ops.where(sound[:, None], last.scores[:, :n_best], np.nan),
-        ops.where(sound[:, None], log_probs, np.nan),
-        along(flat(traces["gains"]), path["here"]),
-        {name: along(extra, path["before"]) for name, extra in traces["extras"].items()},
-        BeamHistory(*(until(ops.transpose(beam[name], (1, 0, 2)), steps) for name in BeamHistory._fields[:-1]), steps),
-    )
+def _coverage(sums: Tensor, mask: Tensor | None, w: int) -> Tensor:
+    """cp of `(b · w, s)` sums of alignments: `(b, w)`."""
+    least = np.finfo(str(keras.backend.standardize_dtype(sums.dtype))).tiny
+    each = ops.log(ops.clip(sums, least, 1.0))
+    if mask is not None:
+        each = ops.where(ops.repeat(ops.cast(mask, "bool"), w, axis=0), each, 0.0)
+    return ops.reshape(ops.sum(each, axis=-1), (-1, w))

@@ -26,7 +26,7 @@ def greedy(
     """Take the most probable token at every step until each sequence of the batch has ended.
 
     Of equally probable tokens the lowest is taken. Logits that are no distribution (a NaN or +inf among them, or
-    nothing above −inf that may be chosen) end their sequence with token 0 of log-probability NaN; no other row is touched.
+    nothing above −inf that may be chosen) end their sequence with token 0 of log-probability NaN and touch no other.
 
     Args:
         step: `(token (b,) int32, states) -> (logits (b, v), states, extras)`, where extras is a flat dict of `(b, ...)`

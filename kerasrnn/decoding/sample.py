@@ -42,8 +42,8 @@ def sample(
     Logits that are no distribution end their sequence as in `greedy`.
 
     A draw depends on the seed, the row's place in the batch and the step, and on nothing else: not on the batch's size
-    or on other rows, nor on `max_length`. The same seed draws the same random numbers eagerly, in a graph, under XLA, in
-    a SavedModel and on JAX; tokens are the same as far as logits are, which may differ in their last digit.
+    or on other rows, nor on `max_length`. The same seed draws the same random numbers eagerly, in a graph, under XLA,
+    in a SavedModel and on JAX; tokens are the same as far as logits are, which may differ in their last digit.
 
     Args:
         step, start, states, end, max_length, min_length, prefix, banned, memory: as for `greedy`.
@@ -71,8 +71,8 @@ def sample(
     True
 
     Reference: A. Fan, M. Lewis, Y. Dauphin, Hierarchical neural story generation, ACL 2018, section 5.4 (top-k);
-    A. Holtzman, J. Buys, L. Du, M. Forbes, Y. Choi, The curious case of neural text degeneration, ICLR 2020, section 3.1
-    (top-p).
+    A. Holtzman, J. Buys, L. Du, M. Forbes, Y. Choi, The curious case of neural text degeneration, ICLR 2020,
+    section 3.1 (top-p).
     """
     rules = Rules(start, end=end, max_length=max_length, min_length=min_length, prefix=prefix, banned=banned)
     finite("temperature", temperature, 0, above=True)
