@@ -1,4 +1,7 @@
-"""Beam search against every sequence enumerated and against a beam in plain Python, on whatever backend Keras uses."""
+"""Beam search against every sequence enumerated and against a beam in plain Python.
+
+On JAX, which compiles each call, only some of it.
+"""
 
 from typing import Any
 
@@ -78,6 +81,7 @@ def test_a_beam_as_wide_as_all_sequences_finds_the_true_best(
     assert found.history.log_probs.shape == (3, longest, machine.v**longest)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(
     ("width", "options"),
     [
@@ -133,6 +137,7 @@ def compare(machine: Machine, given: Any, found: Beams, width: int, longest: int
             assert not array[row, len(beams) :].any()
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("alpha, beta", [(0.0, 0.0), (1.5, 0.0), (-1.0, 0.0), (0.8, 0.1)])
 def test_stopping_early_changes_nothing(rng: np.random.Generator, alpha: float, beta: float) -> None:
     machine = Machine(rng)
@@ -148,6 +153,7 @@ def test_stopping_early_changes_nothing(rng: np.random.Generator, alpha: float, 
     assert len(set(early.history.steps.tolist())) > 3, "a case that shows nothing"
 
 
+@pytest.mark.tensorflow
 def test_a_row_does_not_depend_on_its_batch(rng: np.random.Generator) -> None:
     machine = Machine(rng)
     machine.bias[END] += 1.0
@@ -159,6 +165,7 @@ def test_a_row_does_not_depend_on_its_batch(rng: np.random.Generator) -> None:
             np.testing.assert_allclose(one[0], all_[row], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.tensorflow
 def test_a_beam_of_one_is_greedy(rng: np.random.Generator) -> None:
     machine = Machine(rng)
     given = batch(rng, machine, 8)
@@ -181,6 +188,7 @@ def test_a_beam_wider_than_the_hypotheses_has_missing_ones(rng: np.random.Genera
         assert_found(found, row, every)
 
 
+@pytest.mark.tensorflow
 def test_several_ends(rng: np.random.Generator) -> None:
     machine = Machine(rng)
     found = search(machine, batch(rng, machine, 9), end=(1, 3), max_length=6, width=2, n_best=2)

@@ -21,6 +21,7 @@ def fixed(logits: np.ndarray) -> Any:
     return lambda token, states: (ops.zeros((ops.shape(token)[0], 1)) + ops.convert_to_tensor(logits), states, {})
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(
     ("v", "options"),
     [
@@ -88,6 +89,7 @@ def test_the_path_is_one_of_the_model(rng: np.random.Generator) -> None:
             np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
+@pytest.mark.tensorflow
 def test_a_row_depends_on_its_seed_and_place_alone(rng: np.random.Generator) -> None:
     machine = Machine(rng, sharpness=0.5)
     machine.bias[:] = 0
@@ -107,6 +109,7 @@ def test_a_row_depends_on_its_seed_and_place_alone(rng: np.random.Generator) -> 
     np.testing.assert_array_equal(own, back)
 
 
+@pytest.mark.tensorflow
 def test_a_seed_generator_goes_on(rng: np.random.Generator) -> None:
     machine = Machine(rng, sharpness=0.5)
     given = batch(rng, machine, 6)
