@@ -8,7 +8,7 @@ JAX_TESTS = $(wildcard tests/property/test_layers_*.py) tests/reference/test_eng
 	$(filter-out %_fused.py,$(wildcard tests/unit/test_layers_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-jax wheel-test doctest lint format types bench bench-layers smoke ci clean
+.PHONY: help install test test-jax wheel-test doctest lint format types bench bench-decoding bench-layers smoke ci clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -49,9 +49,13 @@ bench: ## how fast the command line answers
 bench-layers: ## how fast the layers are, next to Keras and PyTorch
 	$(PYTHON) -m benchmarks.layers
 
+bench-decoding: ## how fast decoding is, next to Keras' tutorial and KerasHub
+	$(PYTHON) -m benchmarks.decoding
+
 smoke: ## that the benchmarks run
 	$(PYTHON) -m benchmarks.startup --smoke
 	$(PYTHON) -m benchmarks.layers --smoke
+	$(PYTHON) -m benchmarks.decoding --smoke
 
 ci: ## everything, in new environments, as CI runs it
 	.ci/run

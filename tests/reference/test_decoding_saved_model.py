@@ -50,15 +50,16 @@ class Translator(tf.Module):
         self.embedding = keras.layers.Embedding(V, 4, embeddings_initializer="normal")
         self.decoder = layers.AttentionDecoder(layers.GRUCell(UNITS), layers.BahdanauAttention(5))
         self.readout = keras.layers.Dense(V, kernel_initializer=keras.initializers.RandomNormal(0, 3))
-        self.decoder(tf.zeros((1, 1, 4)), tf.zeros((1, 1, UNITS)))  # builds it
+        self.decoder(tf.zeros((1, 1, 4)), tf.zeros((1, 2, UNITS)))  # builds it
         self.seed = keras.random.SeedGenerator(4)
+        self.seed_state = self.seed.state.value  # a `tf.Module` does not find it within the generator
         self.words = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(tf.range(V), tf.constant(WORDS)), default_value="?"
         )
 
     def encode(self, texts: Any) -> Any:
         words = tf.strings.split(texts).to_tensor("")
-        ids = tf.where(words == "", 0, tf.strings.to_hash_bucket_fast(words, 49) + 1)
+        ids = tf.where(words == "", tf.constant(0, tf.int64), tf.strings.to_hash_bucket_fast(words, 49) + 1)
         memory, state = self.encoder(self.source(ids), mask=ids != 0)
         prepared = self.decoder.attention.prepare(memory, ids != 0)
         return words, prepared, [state], tf.fill(tf.shape(texts), 2)
