@@ -127,7 +127,7 @@ def beam_search(
         if first:
             log_probs = ops.zeros((batch, 1), dtype=logits.dtype)
         live = ops.logical_and(log_probs > -np.inf, ops.logical_not(finished))  # (b, w)
-        live = ops.logical_and(live, ops.logical_not(search.done)[:, None])
+        live = ops.logical_and(live, ops.logical_not(search.done)[:, None])  # what is not live stays as it is
         sound = ops.isfinite(ops.reshape(total, (-1, w)))
         broken = ops.logical_or(search.broken, ops.any(ops.logical_and(live, ops.logical_not(sound)), axis=1))
 
@@ -149,10 +149,6 @@ def beam_search(
         scores, index = ops.top_k(ops.reshape(ranked, (-1, w * c)), k)
         index = ops.cast(index, "int32")
         parents = index // c
-        if not first:  # what is done stays as it is
-            parents = ops.where(search.done[:, None], order, parents)
-            index = ops.where(search.done[:, None], order * c, index)
-            scores = ops.where(search.done[:, None], search.scores, scores)
         sums, gains, tokens = (pick(ops.reshape(each, (-1, w * c)), index) for each in (sums, gains, tokens))
         chosen = ops.reshape(rows * w + parents, (-1,))  # (b · k,)
         lengths, finished = pick(lengths, parents), pick(finished, parents)

@@ -80,6 +80,7 @@ def traced_back(count: Tensor, last: Any, traces: dict[str, Any], n_best: int, n
     log_probs = last.log_probs[:, :n_best]
     lengths = ops.where(ops.logical_and(sound[:, None], log_probs > -np.inf), last.lengths[:, :n_best], 0)
     steps = ops.where(sound, last.steps, 0)
+    over_time = {name: until(ops.transpose(beam[name], (1, 0, 2)), steps) for name in beam}
     return Beams(
         along(flat(beam["tokens"]), path["here"]),
         lengths,
@@ -87,5 +88,5 @@ def traced_back(count: Tensor, last: Any, traces: dict[str, Any], n_best: int, n
         ops.where(sound[:, None], log_probs, np.nan),
         along(flat(traces["gains"]), path["here"]),
         {name: along(extra, path["before"]) for name, extra in traces["extras"].items()},
-        BeamHistory(*(until(ops.transpose(beam[name], (1, 0, 2)), steps) for name in BeamHistory._fields[:-1]), steps),
+        BeamHistory(**over_time, steps=steps),
     )

@@ -225,6 +225,22 @@ def test_logits_that_are_no_distribution_are_not_ranked(rng: np.random.Generator
         np.testing.assert_allclose(found.scores[row], sound.scores[row], rtol=1e-9)
 
 
+def test_what_comes_after_the_stop_breaks_nothing() -> None:
+    """The first sequence is over at once, its other hypotheses get NaN later, while the second goes on."""
+    sure = np.array([[0.0, 9, 1, 0], [0.0, -9, 2, 0]])
+
+    def step(token: Any, states: Any) -> Any:
+        late = ops.logical_and(states["at"] >= 2, states["row"] == 0)
+        logits = ops.take(to_tensor(sure), states["row"], axis=0)
+        return ops.where(late[:, None], np.nan, logits), {"at": states["at"] + 1, "row": states["row"]}, {}
+
+    states = {"at": ops.zeros(2, dtype="int32"), "row": ops.arange(2, dtype="int32")}
+    found = to_arrays(beam_search(step, [0, 0], states, end=END, max_length=5, width=2))
+    assert found.lengths.tolist() == [[1], [5]]
+    assert np.isfinite(found.scores).all()
+    assert found.history.steps.tolist() == [1, 5]
+
+
 def test_probabilities_of_nought_are_no_hypotheses(rng: np.random.Generator) -> None:
     """Logits of −inf are legal: the beam goes round them."""
     machine = Machine(rng)
