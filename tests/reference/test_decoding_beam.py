@@ -230,7 +230,7 @@ def test_what_comes_after_the_stop_breaks_nothing() -> None:
     sure = np.array([[0.0, 9, 1, 0], [0.0, -9, 2, 0]])
 
     def step(token: Any, states: Any) -> Any:
-        late = ops.logical_and(states["at"] >= 2, states["row"] == 0)
+        late = ops.logical_and(states["at"] >= 1, states["row"] == 0)
         logits = ops.take(to_tensor(sure), states["row"], axis=0)
         return ops.where(late[:, None], np.nan, logits), {"at": states["at"] + 1, "row": states["row"]}, {}
 
