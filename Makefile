@@ -5,10 +5,10 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 JAX_TESTS = $(wildcard tests/property/test_layers_*.py) tests/reference/test_engine_jax.py \
 	$(wildcard tests/reference/test_layers_*.py) $(filter-out %_fused.py,$(wildcard tests/unit/test_layers_*.py)) \
-	$(wildcard tests/*/test_losses*.py) $(wildcard tests/*/test_metrics*.py)
+	$(wildcard tests/reference/test_decoding_*.py) $(wildcard tests/*/test_losses*.py) $(wildcard tests/*/test_metrics*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-jax wheel-test doctest lint format types bench bench-layers bench-losses bench-crf smoke ci clean
+.PHONY: help install test test-jax wheel-test doctest lint format types bench bench-decoding bench-layers bench-losses bench-crf smoke ci clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -55,11 +55,15 @@ bench-losses: ## how fast the cross-entropy and the edit distance are, next to K
 bench-crf: ## how fast the CRF is, next to pytorch-crf
 	$(PYTHON) -m benchmarks.crf
 
+bench-decoding: ## how fast decoding is, next to Keras' tutorial and KerasHub
+	$(PYTHON) -m benchmarks.decoding
+
 smoke: ## that the benchmarks run
 	$(PYTHON) -m benchmarks.startup --smoke
 	$(PYTHON) -m benchmarks.layers --smoke
 	$(PYTHON) -m benchmarks.losses --smoke
 	$(PYTHON) -m benchmarks.crf --smoke
+	$(PYTHON) -m benchmarks.decoding --smoke
 
 ci: ## everything, in new environments, as CI runs it
 	.ci/run

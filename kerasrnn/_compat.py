@@ -7,6 +7,7 @@ from types import FrameType
 from typing import Any
 
 import keras
+import numpy as np
 from keras.src.backend import cudnn_ok  # no public test of what Keras' fused kernels accept
 from keras.src.backend.common.masking import get_keras_mask  # no public way to the implicit mask of a tensor
 from keras.src.backend.common.stateless_scope import get_stateless_scope  # no public way to the enclosing scope
@@ -23,6 +24,7 @@ __all__ = [
     "get_keras_mask",
     "has_gpu",
     "in_xla",
+    "known",
     "loop_scope",
     "may_differentiate_twice",
     "records_gradients",
@@ -97,6 +99,21 @@ def exporting() -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def known(values: Any) -> np.ndarray | None:
+    """The values as an array, or None where they are those of a graph or a program that is being traced."""
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if tf.is_tensor(values):
+            return tf.get_static_value(values)
+    if keras.config.backend() == "jax":
+        import jax
+
+        if isinstance(values, jax.core.Tracer):
+            return None
+    return np.asarray(values)
 
 
 def in_xla() -> bool:

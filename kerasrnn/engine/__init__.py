@@ -3,12 +3,13 @@
 `scan(step, inputs, states)` runs `step(x_t, states) -> (new_states, traces)` over the time axis of `inputs`
 on whatever backend Keras uses, holds states where a mask says so, and returns the last states and every trace
 over time. Layers know nothing of loops; a faster loop, or a gradient faster than the automatic one, is written here and
-nowhere else.
+nowhere else. `unfold` is the loop of decoding, which ends when its results say so.
 """
 
 from kerasrnn.engine.compiled import roomy_time
 from kerasrnn.engine.recurrence import portable, recur
 from kerasrnn.engine.scan import Scanned, scan
 from kerasrnn.engine.scores import additive_scores
+from kerasrnn.engine.unfold import Unfolded, unfold
 
-__all__ = ["Scanned", "additive_scores", "portable", "recur", "roomy_time", "scan"]
+__all__ = ["Scanned", "Unfolded", "additive_scores", "portable", "recur", "roomy_time", "scan", "unfold"]

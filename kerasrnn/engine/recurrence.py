@@ -1,6 +1,6 @@
 """`recur`: a cell over a sequence, by the fastest way that applies here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any

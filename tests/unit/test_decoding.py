@@ -138,7 +138,7 @@ def test_without_an_end_every_row_is_cut_at_the_greatest_length(run: Callable[..
     machine = Machine(7)
     start, states = batch(7, 5)
     expected = brute_force(machine, start, states, LONGEST, V)
-    found = run(machine, start, states, LONGEST, V)  # an id that no step can produce
+    found = run(machine, start, states, LONGEST, None)
     assert_equal(found, expected)
     assert (np.asarray(found.lengths) == LONGEST).all()
 
@@ -203,5 +203,78 @@ def test_types_are_the_documented_ones() -> None:
 @pytest.mark.parametrize("length", [0, -3])
 def test_a_length_below_one_is_refused(length: int) -> None:
     start, states = batch(3, 2)
-    with pytest.raises(ValueError, match=rf"`max_length` must be at least 1; received {length}"):
+    with pytest.raises(ValueError, match=rf"`max_length` must be an integer of at least 1; received {length}"):
         decode(Machine(3), start, states, length)
+
+
+def uniform_step(token: Any, states: Any) -> Any:
+    """Four tokens, the higher the likelier."""
+    return ops.zeros((ops.shape(token)[0], 1)) + ops.arange(4, dtype="float32"), states, {}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_length": 2.5}, r"`max_length` must be an integer of at least 1; received 2.5"),
+        ({"max_length": True}, r"`max_length` must be an integer of at least 1; received True"),
+        ({"min_length": -1}, r"`min_length` must be an integer of at least 0; received -1"),
+        ({"min_length": 4}, r"`min_length` must be at most `max_length`, 3; received 4"),
+        ({"end": 4}, r"`end` must be below the vocabulary's size, 4; received 4"),
+        ({"end": (1, -1)}, r"`end` must be an integer of at least 0; received -1"),
+        ({"banned": [4]}, r"`banned` must be below the vocabulary's size, 4; received 4"),
+        ({"banned": [-1]}, r"`banned` must be an integer of at least 0; received -1"),
+        ({"banned": [0, 1, 2, 3]}, r"`banned` must leave something to choose of 4 tokens .* received \[0, 1, 2, 3\]"),
+        ({"banned": [0, 2, 3], "end": 1, "min_length": 2}, r"`banned` must leave something to choose of 4 tokens"),
+        ({"prefix": [[0, 1, 2, 3]] * 2}, r"`prefix` must not be longer than `max_length`, 3; received 4 steps"),
+        ({"prefix": [[0], [4]]}, r"`prefix` must be below the vocabulary's size, 4; received 4"),
+        ({"prefix": [[0], [-2]]}, r"`prefix` must be ids of at least -1; received -2"),
+        ({"prefix": [[0.5], [1.5]]}, r"`prefix` must be \(batch, steps\) integers; received shape \(2, 1\) of .*float"),
+        ({"prefix": [0, 1]}, r"`prefix` must be \(batch, steps\) integers; received shape \(2,\)"),
+        ({"prefix": [[0]]}, r"`prefix` must have 2 rows, as `start` has; received 1"),
+        ({"start": [0, -1]}, r"`start` must be ids of at least 0; received -1"),
+        ({"start": [[0, 1]]}, r"`start` must be \(batch,\) integers; received shape \(1, 2\)"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(options: dict[str, Any], message: str) -> None:
+    given = {"start": [0, 0], "states": (), "end": 1, "max_length": 3} | options
+    with pytest.raises(ValueError, match=message):
+        greedy(uniform_step, **given)
+
+
+def test_logits_of_another_shape_are_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"`step` must give logits of shape \(batch, vocabulary\), .* shape \(2, 1, 4\)"
+    ):
+        greedy(lambda token, states: (ops.zeros((2, 1, 4)), states, {}), [0, 0], (), end=1, max_length=3)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_what_is_forced_banned_or_too_short(jit: bool) -> None:
+    """A prefix overrules the rest; ids of a graph are not looked at; log-probabilities stay the model's."""
+    shares = np.arange(4) - np.log(np.exp(np.arange(4)).sum())
+
+    @tf.function(jit_compile=jit)
+    def run(prefix: Any) -> Decoded:
+        return greedy(uniform_step, [0] * 4, (), end=2, max_length=4, min_length=3, banned=[3], prefix=prefix)
+
+    found = run(tf.constant([[-1, -1], [3, -1], [2, 3], [0, 1]]))
+    expected = np.array([[1, 1, 2, 0], [3, 1, 2, 0], [2, 0, 0, 0], [0, 1, 2, 0]])
+    np.testing.assert_array_equal(found.tokens, expected)
+    assert found.lengths.numpy().tolist() == [3, 3, 1, 3]
+    inside = np.arange(4) < found.lengths.numpy()[:, None]
+    np.testing.assert_allclose(found.log_probs, shares[expected] * inside, rtol=1e-5)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_logits_that_are_no_distribution_end_their_row(jit: bool) -> None:
+    logits = np.array([[0.0, 1, 2], [np.nan, 0, 1], [0, np.inf, 0], [-np.inf] * 3, [-np.inf, -np.inf, 5]], "float32")
+
+    @tf.function(jit_compile=jit)
+    def run(given: Any) -> Decoded:
+        return greedy(lambda token, states: (given, states, {}), [0] * 5, (), end=None, max_length=2, banned=[2])
+
+    found = run(tf.constant(logits))
+    assert found.lengths.numpy().tolist() == [2, 1, 1, 1, 1]
+    assert found.tokens.numpy().tolist() == [[1, 1], *[[0, 0]] * 4]
+    assert np.isnan(found.log_probs[1:, 0]).all()
+    assert not found.log_probs[1:, 1].numpy().any()

@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from kerasrnn.decoding import Decoded, greedy
@@ -27,18 +26,22 @@ class EncoderDecoder:
         self._encoder = keras.Model(model.inputs[0], [layer("memory_dropout").output, *bridges])
         self._embedding, self._decoder = layer("target_embedding"), layer("decoder")
         self._readout, self._probabilities = layer("readout"), layer("probabilities")
-        self._never = np.isin(np.arange(self._probabilities.units), [0, start])  # padding and start are never produced
 
     def decode(self, source: Tensor) -> Decoded:
         """`(b, s)` ids to `Decoded`, whose `extras["alignment"]` is `(b, n, s)`."""
         memory, *states = self._encoder(source, training=False)
         prepared = self._decoder.prepare(memory, ops.not_equal(source, 0))
 
-        def step(token: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
-            output, states, alignment = self._decoder.step(self._embedding(token), states, prepared)
-            log_probs = ops.log(self._probabilities(self._readout(output)))
-            return ops.where(self._never, -np.inf, log_probs), states, {"alignment": alignment}
+        def step(token: Tensor, states: list[Tensor], memory: Any) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
+            output, states, alignment = self._decoder.step(self._embedding(token), states, memory)
+            return ops.log(self._probabilities(self._readout(output))), states, {"alignment": alignment}
 
-        states = self._decoder.first_states(prepared, states)
-        start = ops.full((ops.shape(source)[0],), self.start, dtype="int32")
-        return greedy(step, start, states, end=self.end, max_length=self.max_length)
+        return greedy(
+            step,
+            ops.full((ops.shape(source)[0],), self.start, dtype="int32"),
+            self._decoder.first_states(prepared, states),
+            end=self.end,
+            max_length=self.max_length,
+            banned=(0, self.start),  # padding, and the start token
+            memory=prepared,
+        )
