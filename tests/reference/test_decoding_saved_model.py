@@ -61,8 +61,8 @@ class Translator(tf.Module):
         words = tf.strings.split(texts).to_tensor("")
         ids = tf.where(words == "", tf.constant(0, tf.int64), tf.strings.to_hash_bucket_fast(words, 49) + 1)
         memory, state = self.encoder(self.source(ids), mask=ids != 0)
-        prepared = self.decoder.attention.prepare(memory, ids != 0)
-        return words, prepared, [state], tf.fill(tf.shape(texts), 2)
+        prepared = self.decoder.prepare(memory, ids != 0)
+        return words, prepared, self.decoder.first_states(prepared, [state]), tf.fill(tf.shape(texts), 2)
 
     def step(self, token: Any, states: Any, memory: Any) -> Any:
         output, states, alignment = self.decoder.step(self.embedding(token), states, memory)
@@ -71,7 +71,7 @@ class Translator(tf.Module):
     def beams(self, texts: Any) -> dict[str, Any]:
         words, memory, states, start = self.encode(texts)
         options = {"end": END, "max_length": 7, "width": 4, "n_best": 3, "length_penalty": 0.8, "coverage_penalty": 0.1}
-        found = beam_search(self.step, start, states, memory=memory, source_mask=memory.mask, **options)
+        found = beam_search(self.step, start, states, memory=memory, source_mask=memory[0].mask, **options)
         said = self.words.lookup(found.tokens)
         said = replace_unknown(said, found.extras["alignment"], words, unknown="[UNK]")
         history = {f"history/{name}": value for name, value in found.history._asdict().items()}

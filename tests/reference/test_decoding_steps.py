@@ -105,10 +105,10 @@ def test_a_translator_with_attention(rng: np.random.Generator, mode: str) -> Non
         return readout(output), states, {"alignment": alignment}
 
     def run(memory: Any, mask: Any, *states: Any) -> Any:
-        prepared = decoder.attention.prepare(memory, mask)
+        prepared = decoder.prepare(memory, mask)
         options = {"end": END, "max_length": 6, "width": k, "n_best": k, "length_penalty": 1.0}
         options |= {"coverage_penalty": 0.2, "source_mask": mask}
-        return beam_search(step, start, list(states), memory=prepared, **options)
+        return beam_search(step, start, decoder.first_states(prepared, list(states)), memory=prepared, **options)
 
     found = to_arrays(compiled(run, mode)(*map(to_tensor, (memory, mask, *initial))))
     assert len(np.unique(found.lengths)) > 1, "a case that shows nothing"
