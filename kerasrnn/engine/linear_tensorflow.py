@@ -43,19 +43,22 @@ def run(
 
 def _shards(tensors: list[Tensor | None]) -> list[list[Tensor | None]]:
     """The batch in one part a core: programs that run side by side."""
-    first = tensors[0]
+    first: Tensor = tensors[0]
     count = 1 if _compat.in_xla() or first.shape[0] == 1 else cores()
     if count == 1:
         return [tensors]
     batch = tf.shape(first)[0]
     each = (batch + count - 1) // count
     sizes = [tf.clip_by_value(batch - each * number, 0, each) for number in range(count)]
-    parts = [[None] * count if x is None else tf.split(x, sizes, axis=0, num=count) for x in tensors]
-    for one, split in zip(tensors, parts, strict=True):
-        for part in split:
-            if part is not None:
-                part.set_shape([None, *one.shape[1:]])
+    parts = [[None] * count if x is None else _split(x, sizes) for x in tensors]
     return [list(part) for part in zip(*parts, strict=True)]
+
+
+def _split(tensor: Tensor, sizes: list[Tensor]) -> list[Tensor]:
+    parts = tf.split(tensor, sizes, axis=0, num=len(sizes))
+    for part in parts:
+        part.set_shape([None, *tensor.shape[1:]])
+    return list(parts)
 
 
 @tf.custom_gradient

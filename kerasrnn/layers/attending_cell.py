@@ -55,11 +55,8 @@ class AttendingCell:
             asked = [len(attention.query_products()) for attention in self.attentions]
         entering = [known and (index > 0 or feeds) for index, known in enumerate(self.known)]
         ends = list(accumulate([*map(sum, zip(entering, recurrent, strict=True)), *asked], initial=0))
-        self._first_product = {
-            "cells": ends[: len(self.cells)],
-            "attentions": ends[len(self.cells) : -1],
-            "vector": ends[-1],
-        }
+        count = len(self.cells)  # the number of the first product of each cell, of each attention, and of the vector
+        self._of_cells, self._of_attentions, self._of_vector = ends[:count], ends[count:-1], ends[-1]
         self.training = False
         self.memories: list[Memory] = []
         self._remembered: list[int] = []
@@ -91,10 +88,16 @@ class AttendingCell:
         return own if len(own) == 1 else [[f"{i}/{name}" for name in names] for i, names in enumerate(own)]
 
     @property
-    def gate_names(self) -> tuple[str, ...]:
-        """The names of the gates of all cells."""
-        own = [cell.gate_names if known else () for cell, known in zip(self.cells, self.known, strict=True)]
-        return own[0] if len(own) == 1 else tuple(f"{i}/{name}" for i, names in enumerate(own) for name in names)
+    def traced(self) -> dict[str, int]:
+        """The names of the gates of all cells, then of their states, and how wide each is."""
+        widths: dict[str, int] = {}
+        for index, (cell, known) in enumerate(zip(self.cells, self.known, strict=True)):
+            prefix = f"{index}/" if len(self.cells) > 1 else ""
+            widths |= {f"{prefix}{name}": cell.units for name in (cell.gate_names if known else ())}
+        for cell, names in zip(self.cells, self.names_of_states, strict=True):
+            sizes = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [cell.state_size]
+            widths |= dict(zip(names, sizes, strict=True))
+        return widths
 
     @property
     def alignment_names(self) -> tuple[str, ...]:
@@ -119,9 +122,7 @@ class AttendingCell:
         if name in self.alignment_names:
             values = self.memories[self.alignment_names.index(name)].values
             return ops.shape(values)[1] if values.shape[1] is None else values.shape[1]
-        if name in ("output", "fed"):
-            return self._widths[name]
-        return self.cells[int(name.split("/")[0]) if len(self.cells) > 1 else 0].units
+        return (self.traced | self._widths)[name]
 
     def project(self, inputs: Tensor, masks: Masks = None) -> Tensor:
         if not self.known[0]:
@@ -215,7 +216,7 @@ class AttendingCell:
             output, moved, others = self._move(projected, fed, of_cells, mm, zoned, push)
             gates, fed, remembered = self._attend(output, remembered, mm)
         if self.vector_kernel is not None:
-            vector = mm(self._first_product["vector"], ops.concatenate([output, fed], axis=-1))
+            vector = mm(self._of_vector, ops.concatenate([output, fed], axis=-1))
             fed = self.activation(vector)
         tail = [fed] if self.known[-1] else [output, fed]
         return [*(state for each in moved for state in each), *remembered, *tail], others | gates
@@ -231,10 +232,11 @@ class AttendingCell:
     ) -> tuple[Tensor, list[list[Tensor]], dict[str, Tensor]]:
         """The cells, one above the other: the output, the states, the gates."""
         start = 0
-        below, moved, gates = projected, [], {}
+        below, moved = projected, []
+        gates: dict[str, Tensor] = {}
         for index, (cell, known, before) in enumerate(zip(self.cells, self.known, states, strict=True)):
             if known:
-                k = self._first_product["cells"][index]
+                k = self._of_cells[index]
                 if index or self.feeds:
                     below = mm(k, below) if index else mm(k, fed, below)
                     k += 1
@@ -261,7 +263,7 @@ class AttendingCell:
     ) -> tuple[dict[str, Tensor], Tensor, list[Tensor]]:
         """The alignments by name, the contexts side by side, and what is remembered."""
         alignments, contexts, after, start = [], [], [], 0
-        parts = zip(self.attentions, self.memories, self._remembered, self._first_product["attentions"], strict=True)
+        parts = zip(self.attentions, self.memories, self._remembered, self._of_attentions, strict=True)
         for attention, memory, count, k in parts:
             alignment, kept = attention.attend(query, memory, remembered[start : start + count], _from(mm, k))
             alignments.append(alignment)

@@ -260,7 +260,7 @@ class AttentionDecoder(keras.layers.RNN):
             alignments = [ran.traces[name] for name in self._loop.alignment_names]
             found.append(alignments[0] if len(alignments) == 1 else alignments)
         if self.return_gates:
-            found.append({name: ran.traces[name] for name in self._named()})
+            found.append({name: ran.traces[name] for name in self._loop.traced})
         return ran.last, ran.outputs, found
 
     def trace(
@@ -278,7 +278,7 @@ class AttentionDecoder(keras.layers.RNN):
                 sequences = self.embedding(sequences)
             sequences = ops.convert_to_tensor(sequences, dtype=self.compute_dtype)
             states, mask = self._states(sequences, initial_state), valid_mask(mask, sequences)
-            wanted = (*self._named(), *self._loop.alignment_names)
+            wanted = (*self._loop.traced, *self._loop.alignment_names)
             memory = self.prepare(memory, memory_mask)
             return decode(self._loop, sequences, states, mask, memory, self._fed, wanted).traces
 
@@ -314,13 +314,13 @@ class AttentionDecoder(keras.layers.RNN):
             named = dict(zip(loop.state_names, after, strict=True))
             output = beside([named[name] for name in loop.output_names])
             output = output if self.readout is None else self.readout(output)
-        return output, after, {name: (gates | named)[name] for name in (*self._named(), *loop.alignment_names)}
+        return output, after, {name: (gates | named)[name] for name in (*self._loop.traced, *loop.alignment_names)}
 
     def _run(
         self, sequences: Tensor, states: list[Tensor], mask: Tensor | None, memory: list[Memory], training: bool
     ) -> Decoding:
         """The loop over time, with the traces that are returned."""
-        wanted = (*self._named(),) if self.return_gates else ()
+        wanted = tuple(self._loop.traced) if self.return_gates else ()
         wanted += self._loop.alignment_names if self.return_alignment else ()
         sampling = None
         if training and self.scheduled_sampling is not None:
@@ -334,10 +334,6 @@ class AttentionDecoder(keras.layers.RNN):
         if self.bridge == "copy":
             return valid_states(given, self._sizes, like, self.compute_dtype, type(self).__name__)
         return self._bridge(given)
-
-    def _named(self) -> tuple[str, ...]:
-        """The names of gates and states as `traced_step` has them."""
-        return (*self._loop.gate_names, *(name for names in self._loop.names_of_states for name in names))
 
     def _each_memory(self, memory: Any) -> list[Any]:
         """The memory of each attention, or its shape."""
@@ -379,18 +375,8 @@ class AttentionDecoder(keras.layers.RNN):
             alignments = [(batch, length, shape[1]) for shape in shapes]
             extra.append(alignments[0] if len(alignments) == 1 else alignments)
         if self.return_gates:
-            sizes = {name: cell.units for cell, names in self._loop_names() for name in names}
-            extra.append({name: (batch, length, size) for name, size in sizes.items()})
+            extra.append({name: (batch, length, size) for name, size in self._loop.traced.items()})
         return (output, *extra) if extra else output
-
-    def _loop_names(self) -> list[tuple[Any, list[str]]]:
-        """Each cell and the names of its traces, in the order of `_named`: gates of all, then states of all."""
-        parts = list(zip(self._loop.cells, self._loop.names_of_states, strict=True))
-        gates = [
-            (cell, [name for name in self._loop.gate_names if len(parts) == 1 or name.startswith(f"{index}/")])
-            for index, (cell, _) in enumerate(parts)
-        ]
-        return [*gates, *parts]
 
     def compute_mask(self, inputs: Any, mask: Any) -> Any:
         mask = keras.tree.flatten(mask)[0]
@@ -398,7 +384,7 @@ class AttentionDecoder(keras.layers.RNN):
             mask = self.embedding.compute_mask(_listed(inputs)[0])
         mask = mask if self.return_sequences else None
         extra = len(self._sizes) * self.return_state + len(self.attentions) * self.return_alignment
-        extra += len(self._named()) * self.return_gates
+        extra += len(self._loop.traced) * self.return_gates
         return [mask] + [None] * extra if extra else mask
 
     def get_config(self) -> dict[str, Any]:
@@ -426,12 +412,8 @@ class AttentionDecoder(keras.layers.RNN):
         config = dict(config)
         for part in ("cell", "attention", "embedding", "readout"):
             given = config.get(part)
-            several = isinstance(given, list)
-            made = [
-                keras.saving.deserialize_keras_object(one, custom_objects=custom_objects)
-                for one in (given if several else [given])
-            ]
-            config[part] = made if several else made[0]
+            made = [keras.saving.deserialize_keras_object(one, custom_objects=custom_objects) for one in _listed(given)]
+            config[part] = made if isinstance(given, list) else made[0]
         return cls(**config)
 
 

@@ -11,7 +11,7 @@ from kerasrnn.layers.simple_rnn import SimpleRNNCell
 
 Tensor = Any
 
-_EQUATIONS: dict[type, type] = {
+_EQUATIONS: dict[type, Any] = {
     keras.layers.LSTMCell: LSTMCell,
     keras.layers.GRUCell: GRUCell,
     keras.layers.SimpleRNNCell: SimpleRNNCell,
@@ -53,7 +53,7 @@ def gated(cell: Any) -> Any:
     equations = _EQUATIONS.get(type(cell))  # by exact type: a subclass may compute something else
     if equations is None:
         return None
-    known = object.__new__(equations)
+    known: Any = object.__new__(equations)
     known.__dict__.update(cell.__dict__)  # the weights are the same variables
     known.__dict__["zoneout_rates"] = [0.0] * len(equations.state_names)
     return known
