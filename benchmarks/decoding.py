@@ -36,7 +36,7 @@ def measure(smoke: bool, rounds: int) -> dict[str, Any]:
     decoders = Decoders(size, WIDTH)
     runs = decoders.runs()
     if "KerasHub greedy" not in runs:
-        click.echo("keras-hub is not installed: its rows are left out", err=True)
+        click.echo("keras-hub (with tokenizers) is not installed: its rows are left out", err=True)
     tokens = runs["greedy"]()
     sentence = decoders.tutorial()
     seconds = []
