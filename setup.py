@@ -56,7 +56,7 @@ setup(
         "tensorflow>=2.20",
     ],
     extras_require={
-        "bench": ["keras-hub>=0.32"],  # what decoding is timed against
+        "bench": ["keras-hub>=0.32", "tokenizers>=0.20"],  # what decoding is timed against
         "eval": ["sacrebleu>=2.4", "seqeval>=1.2.2"],
         "jax": ["jax>=0.4.35"],
         "train": ["babel>=2.16"],

@@ -5,6 +5,9 @@ Everything runs in one process and takes turns, on two threads; times are median
 are ours in an ordinary `tf.function`, `XLA` the same under `jit_compile=True`; `step alone` calls the network as often
 and chooses nothing, which no decoder that calls it can beat. The tutorial's loop is timed on a few sentences, all their
 tokens, and scaled to all.
+
+`training` is a step of training of a sequence-to-sequence network with Bahdanau attention, on the whole target at once,
+and `training with keras` the same network with `keras.layers.RNN` around a cell that attends.
 """
 
 import json
@@ -29,14 +32,14 @@ def measure(smoke: bool, rounds: int) -> dict[str, Any]:
 
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
-    from benchmarks import timing
+    from benchmarks import teacher_forcing, timing
     from benchmarks.decoders import Decoders, Size
 
     size = Size(3, 4, 5, 70) if smoke else Size(64, 40, 256, 8000)
     decoders = Decoders(size, WIDTH)
     runs = decoders.runs()
     if "KerasHub greedy" not in runs:
-        click.echo("keras-hub is not installed: its rows are left out", err=True)
+        click.echo("keras-hub (with tokenizers) is not installed: its rows are left out", err=True)
     tokens = runs["greedy"]()
     sentence = decoders.tutorial()
     seconds = []
@@ -50,6 +53,10 @@ def measure(smoke: bool, rounds: int) -> dict[str, Any]:
             click.echo(f"sentence {row} of the tutorial's loop agrees in {same:.0%} of its tokens", err=True)
     if "KerasHub greedy" in runs and (runs["KerasHub greedy"]()[:, 1:] == tokens).mean() < 0.9:
         click.echo("KerasHub decodes something else", err=True)
+    shape = teacher_forcing.Shape(2, 4, 3, 5, 7) if smoke else teacher_forcing.Shape(64, 30, 30, 256, 1000)
+    steps = teacher_forcing.runs(shape)
+    runs["training"] = steps["ours"]
+    runs |= {f"training with {name}": run for name, run in steps.items() if name != "ours"}
     taken = timing.in_turns(runs, rounds)
     ms = timing.median_ms(taken)
     ms["tutorial"] = 1000 * float(np.median(seconds)) * size.sentences
@@ -66,6 +73,8 @@ def ratios(ms: dict[str, float]) -> dict[str, tuple[float, str]]:
         found["KerasHub's beam sampler over beam"] = (ms["KerasHub beam"] / ms["beam"], "")
     found["beam over greedy"] = (ms["beam"] / ms["greedy"], "at most 4")
     found["greedy over the step alone"] = (ms["greedy"] / ms["step alone"], "")
+    keras = min(ms["training with keras"], ms["training with keras XLA"])
+    found["training with keras over training"] = (keras / ms["training"], "at least 2")
     return found
 
 
