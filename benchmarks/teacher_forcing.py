@@ -1,4 +1,4 @@
-"""A training step of a Bahdanau seq2seq: ours, and the same network with `keras.layers.RNN` around a cell that attends."""
+"""A training step of a Bahdanau seq2seq: ours, and the same with `keras.layers.RNN` around a cell that attends."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
