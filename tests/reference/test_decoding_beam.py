@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from backend import JAX, MODES, compiled, to_arrays, to_tensor
+from backend import MODES, compiled, to_arrays, to_tensor
 from keras import ops
 from numpy_decoding import Array, Machine, Ranking, enumerated, extending, searched
 
@@ -288,7 +288,7 @@ def test_what_makes_no_sense_is_refused(options: dict[str, Any], message: str) -
         beam_search(step, [0], (), end=1, max_length=3, **options)
 
 
-@pytest.mark.skipif(JAX, reason="shapes are static there")
+@pytest.mark.tensorflow  # on JAX, shapes are static
 def test_a_batch_of_none(rng: np.random.Generator) -> None:
     machine = Machine(rng)
     for mode in MODES[:2]:

@@ -62,7 +62,7 @@ def accuracy(attends: bool) -> float:
             scores = readout(output)
         return ops.log_softmax(scores), after, {}
 
-    found = greedy(step, np.full(64, SYMBOLS), first, end=-1, max_length=LENGTH)
+    found = greedy(step, np.full(64, SYMBOLS), first, end=None, max_length=LENGTH)
     return float(np.mean(np.asarray(found.tokens) == expected))
 
 

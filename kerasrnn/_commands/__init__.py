@@ -1,0 +1,1 @@
+"""The commands, one a file. A module here imports nothing heavy before its command runs."""

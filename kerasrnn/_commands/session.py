@@ -1,0 +1,146 @@
+"""One picture of one model: what the commands below `kerasrnn viz` have in common."""
+
+import dataclasses
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kerasrnn._commands.models import DEFAULT_MODEL, load_task, names_model
+from kerasrnn._terminal import echo_json, import_keras, read_stdin
+
+
+class Session:
+    """One picture: checks what can be checked, loads the model, captures, writes."""
+
+    def __init__(
+        self,
+        *,
+        model: str | None,
+        text: str | None,
+        output: Path,
+        layer: str | None,
+        input_: Path | None,
+        row: int,
+        data: Path | None,
+        title: str | None,
+        as_json: bool,
+        quiet: bool,
+        target: str | None = None,
+    ) -> None:
+        from kerasrnn.viz.write import check_writable
+
+        for path in filter(None, (output, data)):
+            check_writable(path)
+        if model is not None and text is None and input_ is None and not names_model(model):
+            model, text = None, model  # one word that is no model is what the default model should read
+        self.output, self.layer, self.row, self.data = output, layer, row, data
+        self._title, self._as_json, self._quiet = title, as_json, quiet
+        self.observed: Any = None
+        self.inputs: Any = None
+        self.targets: Any = None
+        name = model or DEFAULT_MODEL
+        if name.endswith(".keras"):
+            self._take_keras(Path(name), input_, text, target)
+            return
+        if input_ is not None:
+            raise click.UsageError(f"--input is for .keras files; {name} reads TEXT.")
+        task = load_task(name)
+        text = read_stdin().strip() if text == "-" else task.card["example"] if text is None else text
+        self.observed = task.observe([text], None if target is None else [target])
+        self.model, self.inputs = task.model, self.observed.inputs
+        if target is not None:
+            self.targets = self.observed.targets
+
+    def _take_keras(self, path: Path, input_: Path | None, text: str | None, target: str | None) -> None:
+        """A `.keras` file and a batch: all that can be wrong with them is said before Keras is imported."""
+        from kerasrnn.viz import user_model
+
+        targets = _number_or_array(target)
+        user_model.check_model_file(path)
+        if text is not None:
+            raise click.UsageError(f"{path} has no text handling of its own: give its input with --input batch.npy.")
+        if input_ is None:
+            raise click.UsageError(f"{path} takes arrays: give a batch with --input batch.npy.")
+        arrays = user_model.read_arrays(input_)
+        import_keras()
+        self.model = user_model.load_model(path)
+        self.inputs = user_model.in_order(arrays, self.model)
+        self.targets = user_model.repeated(targets, self.inputs) if isinstance(targets, float) else targets
+
+    def capture(self, how: Callable[..., Any], **options: Any) -> Any:
+        """Run the model under observation; the tokens of the observed layer go with the arrays."""
+        from kerasrnn.viz.fonts import missing_scripts
+        from kerasrnn.viz.user_model import failures_of_a_run
+
+        try:
+            captured = how(self.model, self.inputs, layer=self.layer, **options)
+        except failures_of_a_run() as error:
+            raise ValueError(f"the model cannot be drawn with this input: {error}") from error
+        if self.row >= len(captured.mask):
+            raise click.UsageError(f"--row {self.row}: the batch has {len(captured.mask)} rows, numbered from 0.")
+        if self.observed is not None:
+            along = {"tokens": self.observed.along(captured.layer)}
+            if captured.source_mask is not None:
+                along["source_tokens"] = self.observed.source_tokens
+            captured = dataclasses.replace(captured, **along)
+        if captured.note:
+            self.say(captured.note)
+        tokens = [token for rows in (captured.tokens, captured.source_tokens) if rows for token in rows[self.row]]
+        for script in missing_scripts(tokens):
+            self.say(f"no font here has {script}: install one that has to see it drawn")
+        return captured
+
+    def title(self, what: str) -> str:
+        """The title of the picture: what was read and answered, and how sure the model was."""
+        if self._title is not None:
+            return self._title
+        if self.observed is None:
+            return what
+        prediction = self.observed.predictions[0]
+        read, answer = "".join(prediction.source_tokens), f"{prediction.text}  ({_percent(prediction.confidence)})"
+        return f"{read}  →  {answer}"
+
+    def finish(self, figure: Any, captured: Any) -> None:
+        """Write what was asked for, then say where it is."""
+        from kerasrnn.viz import write_figure
+
+        if self.data is not None:
+            captured.save(self.data)
+        write_figure(figure, self.output)
+        if self._as_json:
+            summary = captured.summary() | {"output": str(self.output)}
+            if self.observed is not None:
+                prediction = self.observed.predictions[0]
+                summary |= {"prediction": prediction.text, "confidence": prediction.confidence}
+            echo_json(summary)
+        else:
+            click.echo(os.fsencode(self.output))
+
+    def say(self, remark: str) -> None:
+        if not self._quiet:
+            click.echo(remark, err=True)
+
+
+def _percent(share: float) -> str:
+    """A share that is not quite one is not called 100 %."""
+    return "> 99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.1f} %"
+
+
+def _number_or_array(target: str | None) -> Any:
+    if target is None:
+        return None
+    if target.endswith(".npy"):
+        from kerasrnn.viz.user_model import read_arrays
+
+        return read_arrays(Path(target))
+    try:
+        number = float(target)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise click.BadParameter(f"'{target}' is neither a number nor an .npy file.", param_hint="--target")
+    return number

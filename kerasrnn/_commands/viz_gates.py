@@ -1,0 +1,35 @@
+"""`kerasrnn viz gates`."""
+
+from typing import Any
+
+import click
+
+from kerasrnn._commands.session import Session
+from kerasrnn._terminal import Examples, drawing, reports_errors
+
+
+@click.command(
+    cls=Examples,
+    epilog="""kerasrnn viz gates
+    kerasrnn viz gates dates_bahdanau "5 de agosto de 2026" --layer decoder -o decoder.svg
+    kerasrnn viz gates my_model.keras --input batch.npy --layer lstm_1""",
+)
+@drawing("gates.png")
+@reports_errors
+def gates(**given: Any) -> None:
+    """Every gate and state of a recurrent layer over time, units by steps.
+
+    MODEL is the name of a trained model (see: kerasrnn zoo list) or the path of a .keras file; TEXT is what it
+    should read, "-" for standard input. Without --layer it is the first recurrent layer, which reads the input.
+    """
+    session = Session(**given)
+    from kerasrnn.viz import capture_gates, gates_heatmap
+
+    capture = session.capture(capture_gates)
+    figure = gates_heatmap(
+        capture.one(session.row),
+        capture.tokens[session.row] if capture.tokens else None,
+        mask=capture.mask[session.row],
+        title=session.title(f"gates and states of {capture.layer}"),
+    )
+    session.finish(figure, capture)
