@@ -12,7 +12,7 @@ import zoo_cases
 
 from kerasrnn import zoo
 from kerasrnn.zoo.tasks import seq2seq
-from kerasrnn.zoo.tasks.seq2seq import Prediction, Seq2SeqTask
+from kerasrnn.zoo.tasks.seq2seq import END, START, Prediction, Seq2SeqTask
 
 DATES = zoo_cases.PAIRS | zoo_cases.ODD
 
@@ -149,6 +149,34 @@ def test_the_model_repeats_what_it_predicted(any_task: Seq2SeqTask) -> None:
             inputs[1][0] = [any_task.target[seq2seq.START], *observed.targets[row, :length]]
             product *= np.asarray(any_task.model(inputs))[0, length, end]
         np.testing.assert_allclose(found.confidence, product, rtol=1e-3)
+
+
+def test_a_beam_of_one_is_the_prediction(task: Seq2SeqTask) -> None:
+    texts = ["3 mai 1998", "5 de agosto de 2026"]
+    assert [found.texts for found in task.beam(texts, 1)] == [[text] for text in task.predict(texts)]
+    assert task.beam([]) == []
+
+
+def test_a_beam_adds_up_what_the_model_gives_each_token() -> None:
+    """Each path, followed back by hand, has the score that the model itself gives it when it reads it."""
+    small = zoo_cases.small(3)
+    (found,) = small.beam(["3 mai 1998"], 3)
+    steps, width = found.tokens.shape
+    assert width == 3
+    assert len(found.texts) == 3
+    source = small.encode(["3 mai 1998"])
+    for last in range(width):
+        ids, here = [], last
+        for step in reversed(range(steps)):
+            ids.insert(0, int(found.tokens[step, here]))
+            here = int(found.parents[step, here])
+        ids = [i for i in ids if i]
+        assert "".join(found.vocabulary[i] for i in ids if i != small.target[END]) == found.texts[last]
+        before = np.array([[small.target[START], *ids[:-1]]])
+        log_p = np.log(np.array(small.model([source, before]))[0])
+        total = sum(log_p[step, i] for step, i in enumerate(ids))
+        assert found.scores[-1, last] == pytest.approx(total, rel=1e-4)
+    assert (np.diff(found.scores, axis=1) <= 0).all(), "not the best first"
 
 
 def test_observe_takes_targets(task: Seq2SeqTask) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasrnn.decoding import Decoded, greedy
+from kerasrnn.decoding import Beams, Decoded, beam_search, greedy
 
 Tensor = Any
 
 
 class EncoderDecoder:
-    """Greedy decoding with the weights of a `builders.seq2seq` model, eagerly or in a graph.
+    """Decoding with the weights of a `builders.seq2seq` model, eagerly or in a graph.
 
     Args:
         model: the `keras.Model`.
@@ -29,19 +29,25 @@ class EncoderDecoder:
 
     def decode(self, source: Tensor) -> Decoded:
         """`(b, s)` ids to `Decoded`, whose `extras["alignment"]` is `(b, n, s)`."""
+        return greedy(self._step, **self._begin(source))
+
+    def beam(self, source: Tensor, width: int) -> Beams:
+        """`(b, s)` ids to the `width` best hypotheses and the history of the search."""
+        return beam_search(self._step, **self._begin(source), width=width, n_best=width)
+
+    def _begin(self, source: Tensor) -> dict[str, Any]:
+        """What all ways of decoding have in common."""
         memory, *states = self._encoder(source, training=False)
         prepared = self._decoder.prepare(memory, ops.not_equal(source, 0))
+        return {
+            "start": ops.full((ops.shape(source)[0],), self.start, dtype="int32"),
+            "states": self._decoder.first_states(prepared, states),
+            "end": self.end,
+            "max_length": self.max_length,
+            "banned": (0, self.start),  # padding, and the start token
+            "memory": prepared,
+        }
 
-        def step(token: Tensor, states: list[Tensor], memory: Any) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
-            output, states, alignment = self._decoder.step(self._embedding(token), states, memory)
-            return ops.log(self._probabilities(self._readout(output))), states, {"alignment": alignment}
-
-        return greedy(
-            step,
-            ops.full((ops.shape(source)[0],), self.start, dtype="int32"),
-            self._decoder.first_states(prepared, states),
-            end=self.end,
-            max_length=self.max_length,
-            banned=(0, self.start),  # padding, and the start token
-            memory=prepared,
-        )
+    def _step(self, token: Tensor, states: list[Tensor], memory: Any) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
+        output, states, alignment = self._decoder.step(self._embedding(token), states, memory)
+        return ops.log(self._probabilities(self._readout(output))), states, {"alignment": alignment}

@@ -56,6 +56,26 @@ class Observation(NamedTuple):
         return self.tokens if layer == "decoder" else self.source_tokens
 
 
+class Beam(NamedTuple):
+    """The search for one text: every hypothesis after every step, best first, and the best ones at its end.
+
+    Attributes:
+        vocabulary: the string of each id.
+        tokens: `(t, k)`, the id that each hypothesis took at the step, 0 if it had ended before.
+        parents: `(t, k)`, the hypothesis of the step before that it goes on from.
+        scores: `(t, k)`, the sum of its tokens' log-probabilities, -inf where there is no hypothesis.
+        finished: `(t, k)` bool, whether it has ended.
+        texts: the texts of the last step's hypotheses.
+    """
+
+    vocabulary: list[str]
+    tokens: np.ndarray
+    parents: np.ndarray
+    scores: np.ndarray
+    finished: np.ndarray
+    texts: list[str]
+
+
 class Seq2SeqTask:
     """A character model from text to text: `model` is a `keras.Model`, the rest is text handling around it.
 
@@ -123,6 +143,25 @@ class Seq2SeqTask:
             results.append(
                 Prediction("".join(written), confidence, written, read, alignment[row, : len(written), : len(read)])
             )
+        return results
+
+    def beam(self, texts: Sequence[str], width: int = 5) -> list[Beam]:
+        """The beam search for each text, `width` hypotheses wide.
+
+        Raises:
+            ValueError: as `predict`, or a width below 1.
+        """
+        source = self.encode(texts)
+        if not len(source):
+            return []
+        found = self.decoder.beam(source, width)
+        history = [keras.ops.convert_to_numpy(part) for part in found.history]
+        written, lengths = (keras.ops.convert_to_numpy(part) for part in (found.tokens, found.lengths))
+        results = []
+        for row, steps in enumerate(history[-1]):
+            kept = [tokens[:length] for tokens, length in zip(written[row], lengths[row], strict=True) if length]
+            lines = ["".join(self.target_tokens[i] for i in tokens if i != self.target[END]) for tokens in kept]
+            results.append(Beam(self.target_tokens, *(part[row, :steps] for part in history[:-1]), lines))
         return results
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
