@@ -11,8 +11,10 @@ _HOME = {
     "attention_heatmap": "figures.attention",
     "bptt_curve": "figures.bptt",
     "capture_attention": "capture.attention",
+    "capture_faithfulness": "capture.faithful",
     "capture_gates": "capture.gates",
     "capture_gradients": "capture.gradients",
+    "capture_intervention": "capture.intervene",
     "gates_heatmap": "figures.gates",
     "write_figure": "write",
 }

@@ -165,7 +165,7 @@ def rows_of_tokens(tokens: Any, batch: int, length: int, name: str) -> list[list
 
 def _axes(key: str, array: np.ndarray) -> tuple[int, int, int | None]:
     """Batch, steps and source steps of an array."""
-    ranks = {"bptt": (2,), "alignment": (3, 4)}.get(key.rpartition("/")[2], (3,))
+    ranks = {"bptt": (2,), "change": (2,), "tau": (2,), "alignment": (3, 4)}.get(key.rpartition("/")[2], (3,))
     if array.ndim not in ranks:
         raise ValueError(f"arrays: expected rank {' or '.join(map(str, ranks))} for {key!r}, received {array.shape}")
     if ranks == (3, 4):

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from kerasrnn.layers import AttentionDecoder
 from kerasrnn.viz.arrays import Capture, rows_of_tokens
@@ -22,6 +23,7 @@ from kerasrnn.viz.capture.observe import (
 from kerasrnn.viz.capture.sites import Site, attention_sites, pick, recurrent_sites
 
 Tensor = Any
+Edit = Callable[[Tensor, int], Tensor]  # an alignment, the number of its first query -> an alignment
 
 
 def capture_attention(
@@ -57,15 +59,13 @@ def capture_attention(
     with observing(model, inputs) as observed:
         sites = attention_sites(model)
         choice = Choice(sites, *pick(sites, layer, model, "an attention"))
-        looping = _Loop()
         found = _Found()
-        loops = [site for site in recurrent_sites(model) if any(_holds(part, sites) for _, part in site.parts)]
-        replacements = part_loops(loops, lambda site, prefix, part: _counted_loop(part, looping))
-        for site in sites:
-            if isinstance(site.layer, AttentionDecoder):
-                replacements.append((site.layer, "inner_loop", _decoder_loop(site, choice, found)))
-            else:
-                replacements.append((site.layer, "call", _scored_call(site, choice, found, looping)))
+        replacements = _calls(model, sites, choice, found)
+        replacements += [
+            (site.layer, "inner_loop", _decoder_loop(site, choice, found))
+            for site in sites
+            if isinstance(site.layer, AttentionDecoder)
+        ]
         outputs = observed.run_watched(replacements)
         observed.compare(outputs, choice.label)
         choice.check_found(bool(found.rows))
@@ -80,6 +80,28 @@ def capture_attention(
         source_mask,
         choice.note,
     )
+
+
+def edited_calls(model: Any, sites: list[Site], choice: Choice, look: Edit) -> list[tuple[Any, str, Any]]:
+    """The replacements with which the layer of `choice`, unless it is a decoder, uses the alignment that `look` makes.
+
+    The change of the alignment is weighed with the layer's own values and added to its output, so where `look` gives
+    back what it got, the output is the same to the last bit.
+    """
+    return _calls(model, sites, choice, _Found(), look)
+
+
+def _calls(
+    model: Any, sites: list[Site], choice: Choice, found: "_Found", look: Edit | None = None
+) -> list[tuple[Any, str, Any]]:
+    looping = _Loop()
+    loops = [site for site in recurrent_sites(model) if any(_holds(part, sites) for _, part in site.parts)]
+    replacements = part_loops(loops, lambda site, prefix, part: _counted_loop(part, looping))
+    return replacements + [
+        (site.layer, "call", _scored_call(site, choice, found, looping, look))
+        for site in sites
+        if not isinstance(site.layer, AttentionDecoder)
+    ]
 
 
 class _Loop:
@@ -170,7 +192,9 @@ def _counted_loop(part: Any, looping: _Loop) -> Callable[..., Any]:
     return inner_loop
 
 
-def _scored_call(site: Site, choice: Choice, found: _Found, looping: _Loop) -> Callable[..., Any]:
+def _scored_call(
+    site: Site, choice: Choice, found: _Found, looping: _Loop, look: Edit | None = None
+) -> Callable[..., Any]:
     """The layer's `call`, and beside it one more that asks for the scores."""
     own = site.layer.call
     signature = inspect.signature(own)
@@ -199,9 +223,64 @@ def _scored_call(site: Site, choice: Choice, found: _Found, looping: _Loop) -> C
             if keep is not None:
                 alignment = np.where(keep.reshape(-1, *[1] * (alignment.ndim - 1)), alignment, 0)
         found.add(alignment, query_mask, source_mask, first=looping.backwards)
-        return result
+        if look is None:
+            return result
+        if looping.backwards:
+            raise ValueError(
+                f"layer: {site.name!r} runs in a loop from the last step to the first, and cannot be changed"
+            )
+        changed = _changed(site, output, scores, bound.arguments, look, looping.step - 1 if looping.step else 0)
+        return result if changed is None else (result[0] + changed, *result[1:]) if asked else result + changed
 
     return call
+
+
+def _changed(
+    site: Site, output: Tensor, scores: Tensor, given: dict[str, Any], look: Edit, first: int
+) -> Tensor | None:
+    """What is to be added to the output so that it is made of the alignment that `look` gives; None for nothing."""
+    whole = ops.expand_dims(scores, 1) if len(scores.shape) == 2 else scores
+    edited = look(whole, first)
+    if edited is whole:
+        return None
+    value = _value(given)
+    own = None if value is None else _context(site.layer, scores, value)
+    if own is None or own.shape != output.shape or not _is_context(site.layer, own, output):
+        raise ValueError(
+            f"layer: the output of {site.name!r} is not the sum of its values weighted by its alignment, so its "
+            "attention cannot be changed"
+        )
+    return _context(site.layer, ops.reshape(edited, scores.shape), value) - own
+
+
+def value_of(call: Callable[..., Any], args: Any, kwargs: Any) -> Tensor | None:
+    """What a call of an attention layer weighs."""
+    return _value(inspect.signature(call).bind(*args, **kwargs).arguments)
+
+
+def _value(given: dict[str, Any]) -> Tensor | None:
+    """What an attention layer weighs: the memory, the value, or the sequence itself."""
+    inputs = given.get("inputs")
+    if isinstance(inputs, (list, tuple)):
+        return inputs[1]
+    return next((given[name] for name in ("memory", "value", "inputs") if given.get(name) is not None), None)
+
+
+def _context(layer: Any, weights: Tensor, value: Tensor) -> Tensor:
+    """The output of `layer` for an alignment, but for what it does not multiply by it (a bias, a mask)."""
+    if isinstance(layer, keras.layers.MultiHeadAttention):
+        mixed = ops.einsum("bnts,bsnk->btnk", weights, layer.value_dense(value))
+        return layer.output_dense(mixed)
+    if weights.shape[-1] != value.shape[1] or len(weights.shape) not in (2, 3):
+        return weights
+    return ops.matmul(weights, value) if len(weights.shape) == 3 else ops.matmul(weights[:, None], value)[:, 0]
+
+
+def _is_context(layer: Any, own: Tensor, output: Tensor) -> bool:
+    """Whether the output is `own`, but for rows that the layer has set to zero."""
+    left, right = to_numpy(own), to_numpy(output)
+    off = np.abs(left - right) > tolerance(output.dtype) * max(0.1, float(np.abs(right).max(initial=0.0)))
+    return not (off & (right != 0)).any()
 
 
 def _compare(site: Site, scored: Tensor, plain: Tensor, query_mask: np.ndarray | None) -> None:

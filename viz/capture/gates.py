@@ -73,7 +73,7 @@ class Choice:
     """
 
     def __init__(self, sites: list[Site], site: Site | None, number: int) -> None:
-        self._sites, self.site, self._number = sites, site, number
+        self.sites, self.site, self._number = sites, site, number
         self._asked = site is not None
         self._calls: dict[tuple[int, str], int] = {}
 
@@ -89,7 +89,7 @@ class Choice:
         if found:
             return
         if self.site is None:
-            names = ", ".join(site.name for site in self._sites)
+            names = ", ".join(site.name for site in self.sites)
             raise ValueError(f"model: expected one of its layers {names} to run on these inputs; none did")
         raise ValueError(
             f"layer: expected {self.site.name!r} to run at least {self._number} time{'s'[: self._number > 1]} on these "
@@ -97,10 +97,15 @@ class Choice:
         )
 
     @property
+    def ran(self) -> bool:
+        """Whether the call to capture has come."""
+        return self.site is not None and self._count(self.site) >= self._number
+
+    @property
     def label(self) -> str:
         """The name in the keys of the arrays."""
         if self.site is None:
-            return ", ".join(site.name for site in self._sites)
+            return ", ".join(site.name for site in self.sites)
         return self.site.name if self._number == 1 else f"{self.site.name}#{self._number}"
 
     @property
@@ -109,7 +114,7 @@ class Choice:
         if self.site is None:
             return ""
         parts = []
-        others = [site.name for site in self._sites if site is not self.site]
+        others = [site.name for site in self.sites if site is not self.site]
         if not self._asked:
             parts.append(
                 f"layer {self.site.name}, the first to run" + (f" (others: {', '.join(others)})" * bool(others))

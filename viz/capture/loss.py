@@ -55,7 +55,7 @@ def loss_of(model: Any, outputs: Any, at: Any, target: Any, mask: np.ndarray | N
     if steps is not None:
         chosen = ops.stack([output[row, step] for row, step in enumerate(steps)])  # (b, v)
     where = "" if steps is None else f" at output step {_named(steps)}"
-    kind = _kind(model, output)
+    kind = kind_of(model, output)
     if kind == "squares":
         return Loss(ops.sum(ops.square(chosen)), f"sum of the squared output{where}", steps)
     logarithms = {
@@ -122,7 +122,7 @@ def _cut(part: Any, row: int, window: slice) -> Any:
     return cut
 
 
-def _kind(model: Any, output: Tensor) -> str:
+def kind_of(model: Any, output: Tensor) -> str:
     """What the output's numbers are: probabilities, logits of a compiled loss, or neither."""
     loss = getattr(model, "loss", None)
     if getattr(loss, "from_logits", False) or getattr(getattr(loss, "fn", None), "from_logits", False):

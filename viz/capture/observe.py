@@ -14,7 +14,7 @@ from kerasrnn.viz.capture.replay import Replayed, replay
 from kerasrnn.viz.capture.sites import Site
 
 Tensor = Any
-_LOCK = threading.RLock()  # a model that is being watched must not be watched by another thread
+LOCK = threading.RLock()  # a model that is being watched must not be watched by another thread
 
 
 class Observed:
@@ -22,23 +22,24 @@ class Observed:
 
     Attributes:
         model: the Keras model.
+        inputs: what it is run on, checked.
         reference: the outputs of the plain run.
     """
 
     def __init__(self, model: Any, inputs: Any) -> None:
         self.model = model
-        self._inputs = checked_inputs(model, inputs)
+        self.inputs = checked_inputs(model, inputs)
         self.reference = self.run()
 
-    def run(self) -> Any:
+    def run(self, inputs: Any = None) -> Any:
         """One eager call at inference; variables that it changes (a stateful layer's) get their values back."""
         with _preserved(self.model):
-            return self.model(self._inputs, training=False)
+            return self.model(self.inputs if inputs is None else inputs, training=False)
 
-    def run_watched(self, replacements: list[tuple[Any, str, Any]]) -> Any:
+    def run_watched(self, replacements: list[tuple[Any, str, Any]], inputs: Any = None) -> Any:
         """The same with `replacements` in place, and with no part of it hidden in a compiled function."""
-        with replaced(replacements), _no_functions():
-            return self.run()
+        with replaced(replacements), uncompiled():
+            return self.run(inputs)
 
     def compare(self, outputs: Any, names: str) -> None:
         """Raise RuntimeError, naming the layers watched, unless `outputs` equal the plain run's where they count."""
@@ -59,7 +60,7 @@ def observing(model: Any, inputs: Any) -> Iterator[Observed]:
     """Check model and inputs, run the model plainly, and hold the lock while it is watched."""
     if not isinstance(model, keras.Layer):
         raise TypeError(f"model: expected a Keras model, received {type(model).__name__}")
-    with _LOCK, _full_precision():
+    with LOCK, _full_precision():
         yield Observed(model, inputs)
 
 
@@ -113,11 +114,11 @@ def watched_loop(
                 result = own(sequences=sequences, initial_state=initial_state, mask=mask, training=training, **extra)
             _compare_loop(part, replayed, result, valid)
         else:  # the layer's own loop would run what is watched inside it twice
-            result = (replayed.last, replayed.outputs, _all_states(part, replayed))
+            result = (replayed.last, replayed.outputs, all_states(part, replayed))
         seen(replayed, valid)
         if nudge is None:
             return result
-        states = keras.tree.pack_sequence_as(result[2], keras.tree.flatten(_all_states(part, replayed)))
+        states = keras.tree.pack_sequence_as(result[2], keras.tree.flatten(all_states(part, replayed)))
         return replayed.last, replayed.outputs, states
 
     return inner_loop
@@ -189,7 +190,7 @@ def _compare_loop(part: Any, replayed: Replayed, result: Any, mask: Tensor | Non
             )
 
 
-def _all_states(part: Any, replayed: Replayed) -> list[Any]:
+def all_states(part: Any, replayed: Replayed) -> list[Any]:
     """The states, and what layers of this package hand out as one state more."""
     alignments = [trace for name, trace in replayed.traces.items() if name.startswith("alignment")]
     gates = {name: trace for name, trace in replayed.traces.items() if not name.startswith("alignment")}
@@ -232,7 +233,7 @@ def _full_precision() -> Iterator[None]:
 
 
 @contextmanager
-def _no_functions() -> Iterator[None]:
+def uncompiled() -> Iterator[None]:
     """A `tf.function` inside the model would run its trace, made before anything was watched."""
     if keras.config.backend() != "tensorflow":
         yield
