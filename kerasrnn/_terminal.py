@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import click
 
 FIGURES = (".png", ".svg", ".pdf")
+THEMES = ("light", "dark", "print")
 DATA = (".npz", ".json")
 
 
@@ -77,6 +79,29 @@ def suffixed(*suffixes: str) -> Callable[..., Path | None]:
     return check
 
 
+def _size(_: click.Context, __: click.Parameter, value: str | None) -> tuple[float, float] | None:
+    """WIDTHxHEIGHT as two numbers of inches."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,3}(?:\.\d+)?)[xX×](\d{1,3}(?:\.\d+)?)", value.strip())
+    if not found or not all(0 < float(side) <= 100 for side in found.groups()):
+        raise click.BadParameter(f"'{value}' is no size: give width and height in inches, such as 6x4.")
+    return float(found[1]), float(found[2])
+
+
+def _window(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int | None] | None:
+    """A:B as the first step and the one after the last; either may be left out."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{0,9}):(\d{0,9})", value.strip())
+    if not found:
+        raise click.BadParameter(f"'{value}' is no window: give its first step and the one after its last: 0:40.")
+    start, stop = int(found[1] or 0), int(found[2]) if found[2] else None
+    if stop is not None and stop <= start:
+        raise click.BadParameter(f"'{value}' holds no step: the second number must be the greater one.")
+    return start, stop
+
+
 def drawing(default_output: str) -> Callable[..., Any]:
     """The arguments and options that every picture has."""
     decorators = [
@@ -106,7 +131,12 @@ def drawing(default_output: str) -> Callable[..., Any]:
             callback=suffixed(*DATA),
             help="Also write the drawn arrays, to .npz or .json.",
         ),
+        click.option("--tokens", metavar="A:B", callback=_window, help="Only the steps from A to before B."),
         click.option("--title", help="Title instead of the default one."),
+        click.option("--theme", type=click.Choice(THEMES), default="light", show_default=True, help="The colours."),
+        click.option("--size", metavar="WxH", callback=_size, help="Inches, such as 6x4.  [default: what it needs]"),
+        click.option("--dpi", type=click.IntRange(20, 1200), default=160, show_default=True, help="Pixels an inch."),
+        click.option("--terminal", is_flag=True, help="Draw in the terminal; a file is written only if -o is given."),
         click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON instead of the path."),
         click.option("-q", "--quiet", is_flag=True, help="No remarks on stderr."),
     ]
@@ -155,7 +185,7 @@ def echo_json(value: Any, indent: int | None = None) -> None:
 
 
 def console() -> Any:
-    """A rich console, plain and 120 wide where it is no terminal."""
+    """A rich console, plain and 120 wide where it is no terminal; NO_COLOR and FORCE_COLOR are heeded."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False, markup=False, emoji=False)

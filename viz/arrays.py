@@ -6,7 +6,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Capture:
         source_mask: (b, s) bool, of an alignment's source.
         note: one line on what was chosen where the caller left it open.
         facts: further findings that JSON can hold, such as the loss and the horizon of gradients.
+        first: the number of the first step, where this is a window of a longer run.
 
     Raises:
         ValueError: arrays, tokens or masks whose batch or steps do not agree.
@@ -46,6 +47,7 @@ class Capture:
     source_mask: np.ndarray | None = None
     note: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    first: int = 0
 
     def __post_init__(self) -> None:
         if not self.arrays:
@@ -63,6 +65,35 @@ class Capture:
         """The arrays of one row of the batch by what follows the layer's name: `forward/input` (t, u)."""
         return {key[len(self.layer) + 1 :]: array[row] for key, array in self.arrays.items()}
 
+    def window(self, start: int, stop: int) -> "Capture":
+        """The steps from `start` up to, but without, `stop`; the source of an alignment stays whole.
+
+        Raises:
+            ValueError: no steps, or some that are not there.
+        """
+        steps = self.mask.shape[1]
+        if not 0 <= start < stop <= steps:
+            raise ValueError(f"window: expected steps within 0:{steps}, received {start}:{stop}")
+        cut = {}
+        for key, array in self.arrays.items():
+            cut[key] = array[(slice(None),) * self._step_axis(key) + (slice(start, stop),)]
+        tokens = None if self.tokens is None else [row[start:stop] for row in self.tokens]
+        mask = self.mask[:, start:stop]
+        return replace(self, arrays=cut, tokens=tokens, mask=mask, first=self.first + start)
+
+    def not_numbers(self) -> dict[str, int]:
+        """How many values are NaN or infinite at the steps that count, by key, where there are any."""
+        counts = {}
+        for key, array in self.arrays.items():
+            bad = ~np.isfinite(array)
+            if bad.any():
+                axes = tuple(axis for axis in range(bad.ndim) if axis not in (0, self._step_axis(key)))
+                counts[key] = int((bad.sum(axis=axes) * self.mask).sum())
+        return {key: count for key, count in counts.items() if count}
+
+    def _step_axis(self, key: str) -> int:
+        return self.arrays[key].ndim - 2 if key.rpartition("/")[2] == "alignment" else 1
+
     def norms(self, row: int = 0) -> dict[str, np.ndarray]:
         """The gradient norms (t,) of one row by direction, the keys of `facts["horizon"]`."""
         curves = [array[row] for key, array in self.arrays.items() if key.rpartition("/")[2] == "bptt"]
@@ -74,6 +105,10 @@ class Capture:
         about["values"] = {key: self._figures(key, array) for key, array in self.arrays.items()}
         if self.note:
             about["note"] = self.note
+        if self.first:
+            about["first"] = self.first
+        if bad := self.not_numbers():
+            about["not numbers"] = bad
         return about | self.facts
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -84,7 +119,7 @@ class Capture:
         """
         suffix = data_format(path)
         beside: dict[str, Any] = {name: getattr(self, name) for name in _BESIDE[:-1] if getattr(self, name) is not None}
-        about = {"layer": self.layer, "note": self.note, "facts": self.facts}
+        about = {"layer": self.layer, "note": self.note, "facts": self.facts, "first": self.first}
         if suffix == ".json":
             arrays = {key: _listed(array) for key, array in self.arrays.items()}
             rest = {name: np.asarray(value).tolist() if "mask" in name else value for name, value in beside.items()}
@@ -105,7 +140,8 @@ class Capture:
             found = _from_json(data) if suffix == ".json" else _from_npz(data)
             about = found.pop("about")
             beside = {name: found.pop(name) for name in _BESIDE if name in found}
-            return cls(found, about["layer"], note=about["note"], facts=about["facts"], **beside)
+            extra = {"note": about["note"], "facts": about["facts"], "first": about.get("first", 0)}
+            return cls(found, about["layer"], **extra, **beside)
         except _UNREADABLE as error:
             message = f"path: expected a file written by Capture.save, received {os.fspath(path)!r} ({error})"
             raise ValueError(message) from error
@@ -113,10 +149,11 @@ class Capture:
     def _figures(self, key: str, array: np.ndarray) -> dict[str, Any]:
         name = key.rpartition("/")[2]
         if name == "bptt":
-            return {"largest": array.max(axis=1, initial=0.0).tolist()}
+            return {"largest": np.where(np.isfinite(array), array, 0).max(axis=1, initial=0.0).tolist()}
         if name == "alignment":
             return {"looked at": np.where(self.mask, _heads_last(array).argmax(-1), -1).tolist()} | self._entropy(array)
         kept = array[self.mask]
+        kept = kept[np.isfinite(kept)]
         if not kept.size:
             return {}
         if name in _GATES:
@@ -131,6 +168,7 @@ class Capture:
         most = np.log(np.maximum(sources, 2)).reshape(-1, *[1] * (array.ndim - 2))
         entropies = -(array * np.log(weights)).sum(axis=-1) / most  # (b, t) or (b, n, t)
         kept = entropies[self.mask] if array.ndim == 3 else np.moveaxis(entropies, 1, 2)[self.mask]
+        kept = kept[np.isfinite(kept)]
         return {"entropy": _rounded(kept.mean())} if kept.size else {}
 
 

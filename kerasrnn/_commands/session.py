@@ -10,11 +10,16 @@ from typing import Any
 import click
 
 from kerasrnn._commands.models import DEFAULT_MODEL, load_task, names_model
-from kerasrnn._terminal import echo_json, import_keras, read_stdin
+from kerasrnn._terminal import console, echo_json, import_keras, read_stdin
 
 
 class Session:
-    """One picture: checks what can be checked, loads the model, captures, writes."""
+    """One picture: checks what can be checked, loads the model, captures, writes.
+
+    Attributes:
+        row: the row of the batch to draw.
+        style: `theme` and `size`, keywords of every figure function.
+    """
 
     def __init__(
         self,
@@ -29,15 +34,25 @@ class Session:
         title: str | None,
         as_json: bool,
         quiet: bool,
+        theme: str = "light",
+        size: tuple[float, float] | None = None,
+        dpi: int = 160,
+        tokens: tuple[int, int | None] | None = None,
+        terminal: bool = False,
         target: str | None = None,
     ) -> None:
         from kerasrnn.viz.write import check_writable
 
-        for path in filter(None, (output, data)):
+        if terminal and as_json:
+            raise click.UsageError("--terminal and --json both go to stdout: choose one.")
+        self.output = None if terminal and not _typed("output") else output
+        for path in filter(None, (self.output, data)):
             check_writable(path)
         if model is not None and text is None and input_ is None and not names_model(model):
             model, text = None, model  # one word that is no model is what the default model should read
-        self.output, self.layer, self.row, self.data = output, layer, row, data
+        self.layer, self.row, self.data = layer, row, data
+        self.style: dict[str, Any] = {"theme": theme, "size": size}
+        self._window, self._dpi, self._terminal = tokens, dpi, terminal
         self._title, self._as_json, self._quiet = title, as_json, quiet
         self.observed: Any = None
         self.inputs: Any = None
@@ -87,12 +102,24 @@ class Session:
             if captured.source_mask is not None:
                 along["source_tokens"] = self.observed.source_tokens
             captured = dataclasses.replace(captured, **along)
+        if self._window is not None:
+            captured = self._windowed(captured)
         if captured.note:
             self.say(captured.note)
+        for key, count in captured.not_numbers().items():
+            self.say(f"{key}: {count} values are NaN or infinite")
         tokens = [token for rows in (captured.tokens, captured.source_tokens) if rows for token in rows[self.row]]
         for script in missing_scripts(tokens):
             self.say(f"no font here has {script}: install one that has to see it drawn")
         return captured
+
+    def _windowed(self, captured: Any) -> Any:
+        start, stop = self._window or (0, None)
+        steps = captured.mask.shape[1]
+        if start >= steps or (stop or 0) > steps:
+            asked = f"{start}:{'' if stop is None else stop}"
+            raise click.UsageError(f"--tokens {asked}: {captured.layer} has {steps} steps, so choose within 0:{steps}.")
+        return captured.window(start, steps if stop is None else stop)
 
     def title(self, what: str) -> str:
         """The title of the picture: what was read and answered, and how sure the model was."""
@@ -104,25 +131,53 @@ class Session:
         read, answer = "".join(prediction.source_tokens), f"{prediction.text}  ({_percent(prediction.confidence)})"
         return f"{read}  →  {answer}"
 
-    def finish(self, figure: Any, captured: Any) -> None:
-        """Write what was asked for, then say where it is."""
-        from kerasrnn.viz import write_figure
+    def finish(
+        self,
+        figure: Callable[[], Any],
+        captured: Any,
+        *,
+        terminal: Callable[[Any], Any],
+        facts: dict[str, Any] | None = None,
+    ) -> None:
+        """Write and show what was asked for, then say where it is.
 
+        Args:
+            figure: makes the figure; called only if one is wanted.
+            captured: what `--data` writes and `--json` sums up.
+            terminal: makes, from a `kerasrnn.viz.terminal.Screen`, what rich shows for `--terminal`.
+            facts: further entries of the summary.
+        """
         if self.data is not None:
             captured.save(self.data)
-        write_figure(figure, self.output)
+        if self.output is not None:
+            from kerasrnn.viz import write_figure
+
+            write_figure(figure(), self.output, dpi=self._dpi)
+        if self._terminal:
+            self._show(terminal)
         if self._as_json:
-            summary = captured.summary() | {"output": str(self.output)}
+            summary = captured.summary() | (facts or {}) | {"output": str(self.output)}
             if self.observed is not None:
                 prediction = self.observed.predictions[0]
                 summary |= {"prediction": prediction.text, "confidence": prediction.confidence}
             echo_json(summary)
-        else:
+        elif self.output is not None:
             click.echo(os.fsencode(self.output))
+
+    def _show(self, draw: Callable[[Any], Any]) -> None:
+        from kerasrnn.viz.terminal import Screen
+
+        screen = console()
+        screen.print(draw(Screen.of(screen, self.style["theme"])))
 
     def say(self, remark: str) -> None:
         if not self._quiet:
             click.echo(remark, err=True)
+
+
+def _typed(option: str) -> bool:
+    """Whether an option was given, rather than left at its default."""
+    return click.get_current_context().get_parameter_source(option) is not click.core.ParameterSource.DEFAULT
 
 
 def _percent(share: float) -> str:

@@ -27,12 +27,28 @@ def attention(**given: Any) -> None:
 
     capture = session.capture(capture_attention)
     row = session.row
-    figure = attention_heatmap(
-        capture.one(row)["alignment"],
-        capture.source_tokens[row] if capture.source_tokens else None,
-        capture.tokens[row] if capture.tokens else None,
-        source_mask=capture.source_mask[row],
-        mask=capture.mask[row],
-        title=session.title(f"attention of {capture.layer}"),
-    )
-    session.finish(figure, capture)
+    alignment = capture.one(row)["alignment"]
+    source_tokens = capture.source_tokens[row] if capture.source_tokens else None
+    tokens = capture.tokens[row] if capture.tokens else None
+    title = session.title(f"attention of {capture.layer}")
+
+    def figure() -> Any:
+        masks = {"source_mask": capture.source_mask[row], "mask": capture.mask[row]}
+        return attention_heatmap(
+            alignment, source_tokens, tokens, **masks, title=title, first=capture.first, **session.style
+        )
+
+    def in_terminal(screen: Any) -> Any:
+        from rich.console import Group
+
+        from kerasrnn.viz.terminal import heatmap
+
+        heads = alignment[None] if alignment.ndim == 2 else alignment
+        captions = [title] if len(heads) == 1 else [f"{title}  head {head + 1}" for head in range(len(heads))]
+        names = tokens or [str(capture.first + step) for step in range(alignment.shape[-2])]
+        options = {"rows": names, "columns": source_tokens, "mask": capture.source_mask[row]}
+        return Group(
+            *(heatmap(screen, head, caption=text, **options) for head, text in zip(heads, captions, strict=True))
+        )
+
+    session.finish(figure, capture, terminal=in_terminal)

@@ -26,10 +26,16 @@ def gates(**given: Any) -> None:
     from kerasrnn.viz import capture_gates, gates_heatmap
 
     capture = session.capture(capture_gates)
-    figure = gates_heatmap(
-        capture.one(session.row),
-        capture.tokens[session.row] if capture.tokens else None,
-        mask=capture.mask[session.row],
-        title=session.title(f"gates and states of {capture.layer}"),
-    )
-    session.finish(figure, capture)
+    arrays, mask = capture.one(session.row), capture.mask[session.row]
+    tokens = capture.tokens[session.row] if capture.tokens else None
+    title = session.title(f"gates and states of {capture.layer}")
+
+    def figure() -> Any:
+        return gates_heatmap(arrays, tokens, mask=mask, title=title, first=capture.first, **session.style)
+
+    def in_terminal(screen: Any) -> Any:
+        from kerasrnn.viz.terminal import gate_panels
+
+        return gate_panels(screen, arrays, tokens, mask=mask, title=title, first=capture.first)
+
+    session.finish(figure, capture, terminal=in_terminal)

@@ -34,15 +34,52 @@ def gradients(at: int | None, target: str | None, **given: Any) -> None:
     from kerasrnn.viz import bptt_curve, capture_gradients
 
     capture = session.capture(capture_gradients, at=at, target=session.targets)
-    row = session.row
+    row, first = session.row, capture.first
     norms = {key.rpartition("bptt")[0].strip("/"): norm for key, norm in capture.one(row).items()}
     horizons, at_step = capture.facts["horizon"], capture.facts["at"]
-    figure = bptt_curve(
-        norms,
-        capture.tokens[row] if capture.tokens else None,
-        horizon={direction: horizons[direction or next(iter(horizons))][row] for direction in norms},
-        mask=capture.mask[row],
-        title=session.title(f"gradient of the loss at {capture.layer}"),
-        at=None if at_step is None else at_step[row],
-    )
-    session.finish(figure, capture)
+    steps = capture.mask.shape[1]
+    marks = {direction: horizons[direction or next(iter(horizons))][row] for direction in norms}
+    position = None if at_step is None else at_step[row] - first
+    tokens = capture.tokens[row] if capture.tokens else None
+    title = session.title(f"gradient of the loss at {capture.layer}")
+
+    def figure() -> Any:
+        return bptt_curve(
+            norms,
+            tokens,
+            horizon={direction: _within(mark, first, steps) for direction, mark in marks.items()},
+            mask=capture.mask[row],
+            title=title,
+            at=position if position is not None and 0 <= position < steps else None,
+            first=first,
+            **session.style,
+        )
+
+    def in_terminal(screen: Any) -> Any:
+        import numpy as np
+        from rich.console import Group
+
+        from kerasrnn.viz.terminal import lines
+
+        curves = {}
+        for direction, norm in norms.items():
+            mark = marks[direction]
+            said = f"horizon {mark['steps']} steps" if mark else "no gradient reaches this layer"
+            usable = np.isfinite(norm) & (norm > 0)
+            logarithms = np.log10(np.where(usable, norm, 1.0))
+            curves[f"{direction + ': ' if direction else ''}log10 ‖∂loss/∂state‖, {said}"] = np.where(
+                usable, logarithms, np.nan
+            )
+        finite = np.concatenate([curve[np.isfinite(curve)] for curve in curves.values()])
+        low, high = (np.floor(finite.min()), np.ceil(finite.max())) if finite.size else (0.0, 1.0)
+        return Group(title, lines(screen, curves, columns=tokens, low=low, high=high, first=first))
+
+    session.finish(figure, capture, terminal=in_terminal)
+
+
+def _within(mark: dict[str, int] | None, first: int, steps: int) -> dict[str, int] | None:
+    """A horizon as seen from a window of the steps; None where it leaves the window."""
+    if mark is None:
+        return None
+    moved = mark | {"from": mark["from"] - first, "to": mark["to"] - first}
+    return moved if all(0 <= moved[end] < steps for end in ("from", "to")) else None

@@ -158,3 +158,47 @@ def test_errors(arrays: dict[str, Any], options: dict[str, Any], message: str) -
 
 def test_a_batch_of_one_takes_flat_tokens() -> None:
     assert Capture({"r/cell": np.ones((1, 3, 2))}, "r", tokens=["a", "b"]).tokens == [["a", "b", ""]]
+
+
+def test_a_window_cuts_every_array_along_its_steps(rng: np.random.Generator) -> None:
+    arrays = {"a/forget": rng.random((2, 9, 3)), "a/alignment": rng.random((2, 4, 9, 5)), "a/bptt": rng.random((2, 9))}
+    mask = np.arange(9) < np.array([[9], [6]])
+    tokens = [list("abcdefghi"), list("jklmno")]
+    whole = Capture(arrays, "a", tokens, mask=mask, facts={"at": [1, 2]})
+    cut = whole.window(3, 7).window(1, 4)
+    np.testing.assert_array_equal(cut.arrays["a/forget"], arrays["a/forget"][:, 4:7])
+    np.testing.assert_array_equal(cut.arrays["a/alignment"], arrays["a/alignment"][:, :, 4:7])
+    np.testing.assert_array_equal(cut.arrays["a/bptt"], arrays["a/bptt"][:, 4:7])
+    np.testing.assert_array_equal(cut.mask, mask[:, 4:7])
+    assert cut.tokens == [list("efg"), ["n", "o", ""]]
+    assert (cut.first, cut.facts, whole.first) == (4, {"at": [1, 2]}, 0)
+    assert cut.summary()["first"] == 4
+    for start, stop in ((2, 2), (-1, 3), (0, 10)):
+        with pytest.raises(ValueError, match=f"window: expected steps within 0:9, received {start}:{stop}"):
+            whole.window(start, stop)
+
+
+@pytest.mark.parametrize("suffix", ["npz", "json"])
+def test_a_window_is_saved_as_one(rng: np.random.Generator, tmp_path: Path, suffix: str) -> None:
+    cut = Capture({"a/cell": rng.random((1, 5, 2))}, "a").window(2, 4)
+    cut.save(tmp_path / f"a.{suffix}")
+    again = Capture.load(tmp_path / f"a.{suffix}")
+    assert again.first == 2
+    np.testing.assert_allclose(again.arrays["a/cell"], cut.arrays["a/cell"])
+
+
+def test_what_is_no_number_is_counted_and_kept_out_of_the_summary(rng: np.random.Generator) -> None:
+    """At the steps that count; JSON has no NaN, so no figure of the summary may be one."""
+    array = rng.random((2, 4, 3))
+    array[0, 1, 2], array[1, 0, 0], array[1, 3, 0] = np.nan, np.inf, np.nan
+    mask = np.array([[1, 1, 1, 1], [1, 1, 1, 0]], bool)
+    norms = np.array([[1.0, np.nan, 3.0, 0.0], [np.nan] * 4])
+    capture = Capture({"a/forget": array, "a/cell": array, "a/bptt": norms}, "a", mask=mask)
+    assert capture.not_numbers() == {"a/forget": 2, "a/cell": 2, "a/bptt": 4}
+    summary = capture.summary()
+    assert summary["not numbers"] == capture.not_numbers()
+    json.dumps(summary, allow_nan=False)
+    kept = array[mask]
+    assert summary["values"]["a/forget"]["mean"] == pytest.approx(kept[np.isfinite(kept)].mean(), rel=1e-5)
+    assert summary["values"]["a/bptt"]["largest"] == [3.0, 0.0]
+    assert "not numbers" not in Capture({"a/cell": np.ones((1, 2, 3))}, "a").summary()

@@ -9,9 +9,13 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from kerasrnn.viz.figures.style import HATCHED, QUIET, TEXT_SIZE, WEIGHTS, Labels, Title, styled, true_runs
+from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, scale_beside
+from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, text_size, true_runs
+from kerasrnn.viz.figures.themes import look
+from kerasrnn.viz.fonts import BASE_FAMILY
 
 _WIDEST, _HIGHEST, _CELL, _SMALLEST_SIDE = 10.0, 6.2, 0.40, 3.2  # inches, for all panels together
+_TICKS = [0, 0.25, 0.5, 0.75, 1]
 
 
 @styled
@@ -23,6 +27,10 @@ def attention_heatmap(
     source_mask: np.ndarray | None = None,
     mask: np.ndarray | None = None,
     title: str | None = None,
+    first: int = 0,
+    theme: str = "light",
+    size: Size | None = None,
+    ax: Axes | None = None,
 ) -> Figure:
     """Draw the alignment: source tokens on top, produced tokens at the left, weights from 0 to 1.
 
@@ -35,13 +43,19 @@ def attention_heatmap(
         source_mask: (s,) bool, False where the source is padding.
         mask: (t,) bool, False where the produced sequence is padding.
         title: a line above; lines too long are wrapped.
+        first: the number of the first produced step, where they are a window of a longer sequence.
+        theme: `light`, `dark` or `print`.
+        size: inches, width and height; by default what the tokens need.
+        ax: axes to draw a single head on, in place of a new figure; `size` is then theirs.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: `alignment` is not of rank 2 or 3, is empty, or a mask does not fit it.
+        ValueError: `alignment` is not of rank 2 or 3, is empty, or a mask does not fit it; several heads for one `ax`;
+            an unknown theme; a size too small.
     """
+    wanted_wide, wanted_high = checked_size(size) or (None, None)
     weights = np.asarray(alignment, dtype=float)
     if weights.ndim == 2:
         weights = weights[None]
@@ -52,34 +66,42 @@ def attention_heatmap(
     rows = _checked(mask, steps, "mask", "t")
     columns = _checked(source_mask, sources, "source_mask", "s")
 
+    if ax is not None:
+        if heads > 1:
+            raise ValueError(f"ax: expected one head (t, s) to draw on one axes, received {heads}")
+        wide, high = inches(ax)
+        top = Labels(source_tokens, sources, wide / sources, "top")
+        _panel(ax, weights[0], rows, columns, min(wide / sources, high / steps))
+        top.put(ax)
+        Labels(tokens, steps, high / steps, "left", first).put(ax)
+        Title(title, wide).above(ax, 0.12 + top.thickness)
+        scale_beside(ax, ax.images[0], _TICKS, [f"{tick:g}" for tick in _TICKS], size=TEXT_SIZE - 1)
+        return ax.get_figure(root=True)
+
     across = min(heads, 4)
     down = -(-heads // across)
-    cell_wide = _cell(sources, _WIDEST / across)
-    cell_high = _cell(steps, _HIGHEST / down)
-    top = Labels(source_tokens, sources, cell_wide, "top")
-    left = Labels(tokens, steps, cell_high, "left")
-
-    wide, high = cell_wide * sources, cell_high * steps
     caption = 0.30 if heads > 1 else 0.0
     gap_x, gap_y = 0.22, 0.16 + caption
-    margin_left, margin_right = 0.54 + left.thickness, 1.05
+    natural_high = _cell(steps, _HIGHEST / down) * steps
+    thickness = Labels(tokens, steps, natural_high / steps, "left", first).thickness
+    beside, below = 0.54 + thickness + 1.05, 0.3 + caption / 2
+    wide = fitted(_cell(sources, _WIDEST / across) * sources, wanted_wide, beside, across, gap_x)
+    top = Labels(source_tokens, sources, wide / sources, "top")
     plot_wide = across * wide + (across - 1) * gap_x
-    heading = Title(title, max(plot_wide + left.thickness, 5.0))
+    heading = Title(title, max(plot_wide + thickness, 5.0 if wanted_wide is None else 0.0))
     margin_top = 0.22 + heading.height + 0.32 + top.thickness
-    full_wide = margin_left + plot_wide + max(margin_right, top.overhang + 0.1)
-    full_wide = max(full_wide, heading.width + 0.44)
-    full_high = margin_top + down * high + (down - 1) * gap_y + 0.3 + caption / 2
+    high = fitted(natural_high, wanted_high, margin_top + below, down, gap_y)
+    left = Labels(tokens, steps, high / steps, "left", first)
+    margin_left = 0.54 + thickness
+    full_wide = margin_left + plot_wide + max(1.05, top.overhang + 0.1)
+    full_wide = wanted_wide or max(full_wide, heading.width + 0.44)
 
-    figure = Figure(figsize=(full_wide, full_high), facecolor="white")
+    page = Page(full_wide, margin_top + down * high + (down - 1) * gap_y + below)
     panels = []
     for head in range(heads):
         row, column = divmod(head, across)
-        x = margin_left + column * (wide + gap_x)
-        y = full_high - margin_top - high - row * (high + gap_y)
-        axes = figure.add_axes((x / full_wide, y / full_high, wide / full_wide, high / full_high))
-        axes.imshow(weights[head], cmap=WEIGHTS, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-        _grid(axes, steps, sources, min(cell_wide, cell_high))
-        _hatch(axes, rows, columns)
+        axes = page.axes(margin_left + column * (wide + gap_x), margin_top + row * (high + gap_y), wide, high)
+        _panel(axes, weights[head], rows, columns, min(wide / sources, high / steps))
         if row == 0:
             top.put(axes)
         else:
@@ -91,10 +113,12 @@ def attention_heatmap(
         if heads > 1:
             axes.set_xlabel(f"head {head + 1}", labelpad=5)
         panels.append(axes)
-    heading.put(figure, 0.22, 0.2)
-    _captions(figure, margin_left, margin_top - top.thickness, margin_top)
-    _scale(figure, panels[0].images[0], margin_left + plot_wide + 0.2, full_high - margin_top - min(down * high, 3.2))
-    return figure
+    heading.put(page.figure, 0.22, 0.2)
+    text: dict[str, Any] = {"size": TEXT_SIZE, "color": look().quiet, "ha": "left"}
+    page.text(margin_left, margin_top - top.thickness - 0.12, "source →", va="bottom", **text)
+    page.text(0.22, margin_top, "← produced" if _length("← produced") <= high else "←", va="top", rotation=90, **text)
+    _scale(page, panels[0].images[0], margin_left + plot_wide + 0.2, margin_top, min(down * high, 3.2))
+    return page.figure
 
 
 def _cell(count: int, room: float) -> float:
@@ -110,6 +134,12 @@ def _checked(mask: np.ndarray | None, count: int, name: str, letter: str) -> np.
     return mask
 
 
+def _panel(axes: Axes, weights: np.ndarray, rows: np.ndarray, columns: np.ndarray, cell: float) -> None:
+    axes.imshow(weights, cmap=look().map(), vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    _grid(axes, *weights.shape, cell)
+    _hatch(axes, rows, columns)
+
+
 def _grid(axes: Axes, steps: int, sources: int, cell: float) -> None:
     axes.spines[:].set_visible(False)
     if cell >= 0.14:
@@ -123,24 +153,20 @@ def _hatch(axes: Axes, rows: np.ndarray, columns: np.ndarray) -> None:
     for start, length in true_runs(~columns):
         boxes += [(start - 0.5, top - 0.5, length, high) for top, high in true_runs(rows)]
     for x, y, wide, high in boxes:
-        axes.add_patch(Rectangle((x, y), wide, high, **HATCHED))
+        axes.add_patch(Rectangle((x, y), wide, high, **look().hatched))
     axes.set(xlim=(-0.5, sources - 0.5), ylim=(steps - 0.5, -0.5))
 
 
-def _captions(figure: Figure, left: float, top: float, plot_top: float) -> None:
-    wide, full = figure.get_size_inches()
-    text: dict[str, Any] = {"size": TEXT_SIZE, "color": QUIET}
-    figure.text(left / wide, 1 - (top - 0.12) / full, "source →", ha="left", va="bottom", **text)
-    y = 1 - plot_top / full
-    figure.text(0.22 / wide, y, "← produced", ha="left", va="top", rotation=90, **text)
-
-
-def _scale(figure: Figure, image: Any, x: float, y: float) -> None:
-    wide, high = figure.get_size_inches()
-    top = max(axes.get_position().y1 for axes in figure.axes)
-    axes = figure.add_axes((x / wide, y / high, 0.14 / wide, top - y / high))
-    bar = Colorbar(axes, image, ticks=[0, 0.25, 0.5, 0.75, 1])
-    bar.set_ticklabels(["0", "0.25", "0.5", "0.75", "1"])
+def _scale(page: Page, image: Any, x: float, top: float, high: float) -> None:
+    axes = page.axes(x, top, 0.14, high)
+    bar = Colorbar(axes, image, ticks=_TICKS)
+    bar.set_ticklabels([f"{tick:g}" for tick in _TICKS])
     bar.outline.set_visible(False)
     axes.tick_params(labelsize=TEXT_SIZE - 1, length=2)
-    bar.set_label("attention weight", size=TEXT_SIZE, color=QUIET)
+    caption = next((text for text in ("attention weight", "weight") if _length(text) <= high), None)
+    if caption is not None:
+        bar.set_label(caption, size=TEXT_SIZE, color=look().quiet)
+
+
+def _length(text: str) -> float:
+    return text_size(text, [BASE_FAMILY], TEXT_SIZE)[0]

@@ -8,12 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches
 from kerasrnn.viz.figures.style import (
-    DIRECTIONS,
-    HATCHED,
-    INK,
-    LINE_COLOURS,
-    QUIET,
     TEXT_SIZE,
     TOKEN_SIZE,
     Labels,
@@ -22,6 +18,7 @@ from kerasrnn.viz.figures.style import (
     text_size,
     true_runs,
 )
+from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import drawable, fonts_for
 from kerasrnn.viz.tokens import visible
 
@@ -41,6 +38,10 @@ def bptt_curve(
     title: str | None = None,
     mask: np.ndarray | None = None,
     at: int | None = None,
+    first: int = 0,
+    theme: str = "light",
+    size: Size | None = None,
+    ax: Axes | None = None,
 ) -> Figure:
     """Draw the gradient norm at every step on a log scale, one line a direction.
 
@@ -54,13 +55,19 @@ def bptt_curve(
         title: a line above; lines too long are wrapped.
         mask: (t,) bool, False where the sequence is padding.
         at: the position of the loss on this axis, where it has one.
+        first: the number of the first step, where they are a window of a longer sequence.
+        theme: `light`, `dark` or `print`.
+        size: inches, width and height; by default what the steps need.
+        ax: axes to draw on, in place of a new figure; `size` is then theirs.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: no norms, norms of different lengths or below zero, or a mask that does not fit them.
+        ValueError: no norms, norms of different lengths or below zero, a mask that does not fit them, an unknown theme,
+            or a size too small.
     """
+    wanted = checked_size(size)
     values = {name: np.asarray(norm, dtype=float) for name, norm in norms.items()}
     steps = _steps(values)
     kept = np.ones(steps, bool) if mask is None else np.asarray(mask, bool)
@@ -70,38 +77,46 @@ def bptt_curve(
         raise ValueError(f"at: expected a position from 0 to {steps - 1}, received {at}")
     marks = {name: mark for name, mark in (horizon or {}).items() if mark is not None and name in values}
 
-    wide = min(max(_STEP * steps, _NARROWEST), _WIDEST)
-    bottom = Labels(tokens, steps, wide / steps, "bottom")
-    heading = Title(title, wide)
     header = _ROW * len(values) + 0.1
-    margin_left, margin_top = 0.95, 0.2 + heading.height + header
-    full_wide = max(margin_left + wide + 0.85, heading.width + 0.44)
-    full_high = margin_top + _HIGH + bottom.thickness + 0.3
-    figure = Figure(figsize=(full_wide, full_high), facecolor="white")
-    place = (margin_left / full_wide, 1 - (margin_top + _HIGH) / full_high, wide / full_wide, _HIGH / full_high)
-    axes = figure.add_axes(place)
+    if ax is None:
+        margin_left, margin_right = 0.95, 0.85
+        natural = min(max(_STEP * steps, _NARROWEST), _WIDEST)
+        wide = fitted(natural, wanted and wanted[0], margin_left + margin_right)
+        bottom = Labels(tokens, steps, wide / steps, "bottom", first)
+        heading = Title(title, wide)
+        margin_top = 0.2 + heading.height + header
+        high = fitted(_HIGH, wanted and wanted[1], margin_top + bottom.thickness + 0.3)
+        full_wide = max(margin_left + wide + margin_right, heading.width + 0.44)
+        page = Page(full_wide, margin_top + high + bottom.thickness + 0.3)
+        axes = page.axes(margin_left, margin_top, wide, high)
+        heading.put(page.figure, 0.22, 0.2)
+    else:
+        axes, (wide, _) = ax, inches(ax)
+        bottom = Labels(tokens, steps, wide / steps, "bottom", first)
+        Title(title, wide).above(axes, header)
 
-    colours = {name: DIRECTIONS.get(name, LINE_COLOURS[row % len(LINE_COLOURS)]) for row, name in enumerate(values)}
-    for name, norm in values.items():
+    directions = look().directions
+    colours = {name: directions.get(name, look().line(row)["color"]) for row, name in enumerate(values)}
+    for row, (name, norm) in enumerate(values.items()):
         shown = np.where(kept & (norm > 0), norm, np.nan)
         dots: dict[str, Any] = {"marker": "o", "markersize": 5 if steps <= 60 else 2.5} if steps <= 150 else {}
-        axes.plot(np.arange(steps), shown, color=colours[name], linewidth=1.8, label=name, **dots)
+        style = look().line(row) | {"color": colours[name]}
+        axes.plot(np.arange(steps), shown, linewidth=1.8, label=name, **style, **dots)
     thresholds = [_SHARE * values[name][kept].max() for name in marks]
     _scale(axes, np.concatenate([*[norm[kept & (norm > 0)] for norm in values.values()], thresholds]))
     axes.set_xlim(-0.5, steps - 0.5)
     for start, length in true_runs(~kept):
         span = (start - 0.5, start + length - 0.5)
-        axes.axvspan(*span, **HATCHED, zorder=0)
+        axes.axvspan(*span, **look().hatched, zorder=0)
     if at is not None:
-        axes.axvline(at, color=INK, linewidth=1.0, linestyle=(0, (2, 2)), zorder=1)
-        style: dict[str, Any] = {"size": TEXT_SIZE, "color": INK, "va": "bottom", "rotation": 90}
+        axes.axvline(at, color=look().ink, linewidth=1.0, linestyle=(0, (2, 2)), zorder=1)
+        style = {"size": TEXT_SIZE, "color": look().ink, "va": "bottom", "rotation": 90}
         right = at > steps / 2
         axes.annotate("loss", (at, 0), (-4 if right else 4, 4), xycoords=axes.get_xaxis_transform(),
                       textcoords="offset points", ha="right" if right else "left", **style)  # fmt: skip
-    _headers(figure, axes, values, marks, colours, kept)
+    _headers(axes, values, marks, colours, kept)
     bottom.put(axes)
-    heading.put(figure, 0.22, 0.2)
-    return figure
+    return axes.get_figure(root=True)
 
 
 def _steps(values: Mapping[str, np.ndarray]) -> int:
@@ -119,7 +134,7 @@ def _scale(axes: Axes, positive: np.ndarray) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     if not len(numbers):
         axes.set_yticks([])
-        text: dict[str, Any] = {"size": TOKEN_SIZE, "color": QUIET, "ha": "center", "va": "center"}
+        text: dict[str, Any] = {"size": TOKEN_SIZE, "color": look().quiet, "ha": "center", "va": "center"}
         axes.text(0.5, 0.5, "no gradient reaches this layer", transform=axes.transAxes, **text)
         return
     axes.set_yscale("log")
@@ -132,7 +147,7 @@ def _scale(axes: Axes, positive: np.ndarray) -> None:
     if decades > 6:
         axes.yaxis.set_minor_locator(NullLocator())
     axes.tick_params(axis="y", labelsize=TEXT_SIZE)
-    axes.grid(axis="y", color="#e2e2e2", linewidth=0.7)
+    axes.grid(axis="y", color=look().grid, linewidth=0.7)
     axes.set_axisbelow(True)
 
 
@@ -141,7 +156,6 @@ def _power(value: float, _: int | None = None) -> str:
 
 
 def _headers(
-    figure: Figure,
     axes: Axes,
     values: Mapping[str, np.ndarray],
     marks: Mapping[str, Mapping[str, int]],
@@ -149,7 +163,7 @@ def _headers(
     kept: np.ndarray,
 ) -> None:
     """Above the axes, one row a line: a dimension line from end to end of its horizon, with its length in steps."""
-    wide, high = axes.get_position().size * figure.get_size_inches()
+    wide, high = inches(axes)
     pitch = wide / len(kept)
     for row, name in enumerate(values):
         y = 1 + (0.17 + _ROW * (len(values) - 1 - row)) / high
@@ -182,7 +196,7 @@ def _headers(
                 x = right + 0.08 + taken / 2
             else:  # over the line
                 x = min(max((left + right) / 2, taken / 2), wide - taken / 2)
-            box = {"facecolor": "white", "edgecolor": "none", "pad": 2.0}
+            box = {"facecolor": look().paper, "edgecolor": "none", "pad": 2.0}
             place: dict[str, Any] = {"ha": "center", "va": "center", "transform": axes.transAxes}
             axes.text(x / wide, y, text, **place, **font, parse_math=False, bbox=box)
 
@@ -196,4 +210,4 @@ def _threshold(axes: Axes, value: float, colour: str) -> None:
             "va": "center",
             "linespacing": 1.1,
         }
-        axes.text(1.01, value, _ONE_PERCENT, **place, size=TEXT_SIZE - 1.5, color=QUIET)
+        axes.text(1.01, value, _ONE_PERCENT, **place, size=TEXT_SIZE - 1.5, color=look().quiet)

@@ -12,34 +12,23 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 from matplotlib.transforms import ScaledTranslation
 
+from kerasrnn.viz.figures.layout import inches
+from kerasrnn.viz.figures.themes import look, themed
 from kerasrnn.viz.fonts import drawable, fonts_for
 from kerasrnn.viz.tokens import label, title_text
 
 TOKEN_SIZE, SMALLEST_TOKEN, TEXT_SIZE, TITLE_SIZE = 11.0, 7.5, 10.0, 13.0  # points
-INK, QUIET = "#1a1a1a", "#5a5a5a"
-HATCHED: dict[str, Any] = {"facecolor": "#ececec", "edgecolor": "#9a9a9a", "hatch": "////", "lw": 0}
-WEIGHTS, SIGNED = "viridis", "RdBu_r"
-DIRECTIONS = {"forward": "#0072b2", "backward": "#d55e00"}  # Okabe and Ito's blue and vermilion
-LINE_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"]
 
 _MOST_LINES = 4  # of a title
 _LEFT_ALONE = ("backend", "interactive", "toolbar", "webagg", "tk.", "savefig.directory", "keymap", "datapath")
 RC: Any = {
     **{name: value for name, value in rcParamsDefault.items() if not name.startswith(_LEFT_ALONE)},
-    "axes.edgecolor": "#8a8a8a",
-    "axes.labelcolor": QUIET,
     "axes.labelsize": TEXT_SIZE,
     "axes.linewidth": 0.8,
     "font.size": TEXT_SIZE,
-    "hatch.color": "#9a9a9a",
     "hatch.linewidth": 0.6,
     "image.interpolation": "nearest",
-    "text.color": INK,
     "text.parse_math": False,
-    "xtick.color": "#8a8a8a",
-    "xtick.labelcolor": INK,
-    "ytick.color": "#8a8a8a",
-    "ytick.labelcolor": INK,
 }
 
 P = ParamSpec("P")
@@ -47,11 +36,14 @@ R = TypeVar("R")
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Run `draw` under this project's settings, whatever style the caller has set, and leave theirs untouched."""
+    """Run `draw` under this project's settings, whatever style the caller has set, and leave theirs untouched.
+
+    Its keyword `theme`, if it is given, chooses the `look()` that it draws with.
+    """
 
     @wraps(draw)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        with matplotlib.rc_context(RC):
+        with themed(str(kwargs.get("theme", "light"))) as chosen, matplotlib.rc_context({**RC, **chosen.settings}):
             return draw(*args, **kwargs)
 
     return wrapper
@@ -64,10 +56,15 @@ def _renderer() -> RendererAgg:
 
 def text_size(text: str, families: Sequence[str], size: float) -> tuple[float, float]:
     """Width and height of `text` in inches, its lines one below the other."""
-    font = FontProperties(family=list(families), size=size)
     lines = text.split("\n")
-    widths = [_renderer().get_text_width_height_descent(line, font, ismath=False)[0] for line in lines if line]
-    return max(widths, default=0.0) / 72, len(lines) * size * 1.3 / 72
+    widest = max((_width(line, tuple(families), size) for line in lines if line), default=0.0)
+    return widest, len(lines) * size * 1.3 / 72
+
+
+@lru_cache(maxsize=8192)
+def _width(line: str, families: tuple[str, ...], size: float) -> float:
+    font = FontProperties(family=list(families), size=size)
+    return float(_renderer().get_text_width_height_descent(line, font, ismath=False)[0]) / 72
 
 
 class Labels:
@@ -78,16 +75,18 @@ class Labels:
         count: positions on the axis.
         pitch: inches from one position to the next.
         side: `top`, `bottom` or `left` of the axes; those at the left are never turned.
+        first: the number of the first position, where the axis shows a window of a longer one.
     """
 
-    def __init__(self, tokens: Sequence[str] | None, count: int, pitch: float, side: str) -> None:
+    def __init__(self, tokens: Sequence[str] | None, count: int, pitch: float, side: str, first: int = 0) -> None:
         self.side = side
         upright = side == "left"
-        numbers = [str(position) for position in range(count)]
+        numbers = [str(position) for position in range(first, first + count)]
         texts = numbers if tokens is None else [label(token) for token in [*tokens, *[""] * count][:count]]
         self.families = fonts_for([*texts, *numbers])
         texts = [drawable(text) for text in texts]
-        widths = [text_size(text, self.families, TOKEN_SIZE)[0] for text in texts]
+        measured = texts if tokens is not None else texts[-1:]  # the last number is the widest
+        widths = [text_size(text, self.families, TOKEN_SIZE)[0] for text in measured]
         self.size, self.step, self.angles = TOKEN_SIZE, 1, [0] * count
         if upright:
             fits = self._largest(pitch / _line(TOKEN_SIZE), SMALLEST_TOKEN)
@@ -104,7 +103,7 @@ class Labels:
                 self.step = _round_step(_line(TOKEN_SIZE) / pitch)
         if upright and self.step > 1 and tokens is not None:
             texts = self._numbered(numbers, texts, "  ")
-        self.positions = list(range(0, count, self.step))
+        self.positions = list(range(-first % self.step, count, self.step)) or [0]  # round numbers
         self.texts = [texts[position] for position in self.positions]
         self.angles = [self.angles[position] for position in self.positions]
         boxes = [self._box(text, angle) for text, angle in zip(self.texts, self.angles, strict=True)]
@@ -146,7 +145,7 @@ class Labels:
     def put(self, axes: Axes) -> None:
         """Draw the labels on their side of `axes`."""
         side = self.side
-        font: dict[str, Any] = {"family": self.families, "size": self.size, "parse_math": False, "color": INK}
+        font: dict[str, Any] = {"family": self.families, "size": self.size, "parse_math": False, "color": look().ink}
         length = 3 if self.step > 1 else 0
         if side == "left":
             axes.set_yticks(self.positions, self.texts, **font)
@@ -210,10 +209,18 @@ class Title:
 
     def put(self, figure: Any, x: float, top: float) -> None:
         """Draw the title with its upper left corner at `x`, `top`, in inches from the figure's upper left."""
-        wide, high = figure.get_size_inches()
+        wide, high = inches(figure)
         if self.text:
-            font: dict[str, Any] = {"family": self.families, "size": TITLE_SIZE, "linespacing": 1.25}
-            figure.text(x / wide, 1 - top / high, self.text, ha="left", va="top", parse_math=False, **font)
+            figure.text(x / wide, 1 - top / high, self.text, ha="left", va="top", parse_math=False, **self._font)
+
+    def above(self, axes: Axes, pad: float) -> None:
+        """Make it the title of axes that somebody else has placed, `pad` inches above them."""
+        if self.text:
+            axes.set_title(self.text, loc="left", pad=72 * pad, parse_math=False, **self._font)
+
+    @property
+    def _font(self) -> dict[str, Any]:
+        return {"family": self.families, "size": TITLE_SIZE, "linespacing": 1.25, "color": look().ink}
 
 
 def true_runs(flags: np.ndarray) -> list[tuple[int, int]]:

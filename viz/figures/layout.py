@@ -1,0 +1,88 @@
+"""Where things stand on a figure, in inches from its upper left; figures inside somebody else's figure."""
+
+import math
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
+from matplotlib.figure import Figure, SubFigure
+
+from kerasrnn.viz.figures.themes import look
+
+Size = tuple[float, float]
+_LARGEST = 100.0  # inches
+
+
+def checked_size(size: Any) -> Size | None:
+    """Return width and height in inches, or None; ValueError for what is neither."""
+    if size is None:
+        return None
+    try:
+        wide, high = (float(side) for side in size)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"size: expected (width, height) in inches, received {size!r}") from error
+    if not (0 < wide <= _LARGEST and 0 < high <= _LARGEST):
+        raise ValueError(f"size: expected two numbers above 0, up to {_LARGEST:.0f} inches, received {wide:g}x{high:g}")
+    return wide, high
+
+
+def fitted(natural: float, total: float | None, around: float, count: int = 1, gap: float = 0.0) -> float:
+    """Inches of one of `count` panels in a row, or in a column: its natural ones, or what `total` leaves for it.
+
+    Args:
+        natural: what it takes where nobody asks for a size.
+        total: the whole figure's width or height, or None.
+        around: inches that margins, labels and scales take of it.
+        count: panels side by side, with `gap` between two.
+
+    Raises:
+        ValueError: the total leaves less than a third of an inch.
+    """
+    if total is None:
+        return natural
+    left = (total - around - (count - 1) * gap) / count
+    if left < 1 / 3:
+        needed = math.ceil(10 * (around + (count - 1) * gap + count / 3)) / 10
+        raise ValueError(f"size: this picture needs at least {needed:g} inches where it was given {total:g}")
+    return left
+
+
+def inches(place: Figure | SubFigure | Axes) -> Size:
+    """Width and height of a figure, a subfigure or axes."""
+    figure = place.get_figure(root=True)
+    dpi = figure.dpi if figure is not None else 100.0
+    return float(place.bbox.width / dpi), float(place.bbox.height / dpi)
+
+
+class Page:
+    """A new figure of the given size, or the one handed in.
+
+    Args:
+        wide: inches.
+        high: inches.
+        figure: a figure or subfigure to draw on, whose size must be that; None makes one.
+    """
+
+    def __init__(self, wide: float, high: float, figure: Figure | SubFigure | None = None) -> None:
+        self.wide, self.high = wide, high
+        self.figure: Any = Figure(figsize=(wide, high)) if figure is None else figure
+        self.figure.set_facecolor(look().paper)
+
+    def axes(self, x: float, top: float, wide: float, high: float) -> Axes:
+        """Axes whose upper left corner is `x` from the left edge and `top` from the upper one."""
+        place = (x / self.wide, 1 - (top + high) / self.high, wide / self.wide, high / self.high)
+        return self.figure.add_axes(place)
+
+    def text(self, x: float, top: float, text: str, **style: Any) -> None:
+        """A text at a place counted as for `axes`."""
+        self.figure.text(x / self.wide, 1 - top / self.high, text, **style)
+
+
+def scale_beside(axes: Axes, image: Any, ticks: list[float], labels: list[str], *, size: float) -> Colorbar:
+    """The colour scale of axes that somebody else has placed, just right of them."""
+    wide, _ = inches(axes)
+    bar = Colorbar(axes.inset_axes((1 + 0.08 / wide, 0, 0.1 / wide, 1)), image, ticks=ticks)
+    bar.set_ticklabels(labels)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=size, length=2, labelcolor=look().quiet)
+    return bar
