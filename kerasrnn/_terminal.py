@@ -89,7 +89,7 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> tuple[flo
     return float(found[1]), float(found[2])
 
 
-def _window(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int | None] | None:
+def window(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int | None] | None:
     """A:B as the first step and the one after the last; either may be left out."""
     if value is None:
         return None
@@ -103,19 +103,11 @@ def _window(_: click.Context, __: click.Parameter, value: str | None) -> tuple[i
 
 
 def drawing(default_output: str) -> Callable[..., Any]:
-    """The arguments and options that every picture has."""
-    decorators = [
+    """The arguments and options that every picture of a model has."""
+    return _all(
         click.argument("model", required=False),
         click.argument("text", required=False),
-        click.option(
-            "-o",
-            "--output",
-            type=click.Path(path_type=Path),
-            default=Path(default_output),
-            show_default=True,
-            callback=suffixed(*FIGURES),
-            help="Picture to write; the suffix chooses PNG, SVG or PDF.",
-        ),
+        _output(default_output),
         click.option("--layer", help="Name of the layer to look at.  [default: the first of its kind]"),
         click.option(
             "--input",
@@ -131,16 +123,41 @@ def drawing(default_output: str) -> Callable[..., Any]:
             callback=suffixed(*DATA),
             help="Also write the drawn arrays, to .npz or .json.",
         ),
-        click.option("--tokens", metavar="A:B", callback=_window, help="Only the steps from A to before B."),
-        click.option("--title", help="Title instead of the default one."),
-        click.option("--theme", type=click.Choice(THEMES), default="light", show_default=True, help="The colours."),
-        click.option("--size", metavar="WxH", callback=_size, help="Inches, such as 6x4.  [default: what it needs]"),
-        click.option("--dpi", type=click.IntRange(20, 1200), default=160, show_default=True, help="Pixels an inch."),
-        click.option("--terminal", is_flag=True, help="Draw in the terminal; a file is written only if -o is given."),
-        click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON instead of the path."),
-        click.option("-q", "--quiet", is_flag=True, help="No remarks on stderr."),
-    ]
+        click.option("--tokens", metavar="A:B", callback=window, help="Only the steps from A to before B."),
+        *_LOOKS,
+    )
+
+
+def writing(default_output: str) -> Callable[..., Any]:
+    """The options that every picture has, whatever it is made from."""
+    return _all(_output(default_output), *_LOOKS)
+
+
+def _all(*decorators: Callable[..., Any]) -> Callable[..., Any]:
     return lambda command: functools.reduce(lambda inner, decorate: decorate(inner), reversed(decorators), command)
+
+
+def _output(default: str) -> Callable[..., Any]:
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        default=Path(default),
+        show_default=True,
+        callback=suffixed(*FIGURES),
+        help="Picture to write; the suffix chooses PNG, SVG or PDF.",
+    )
+
+
+_LOOKS = (
+    click.option("--title", help="Title instead of the default one."),
+    click.option("--theme", type=click.Choice(THEMES), default="light", show_default=True, help="The colours."),
+    click.option("--size", metavar="WxH", callback=_size, help="Inches, such as 6x4.  [default: what it needs]"),
+    click.option("--dpi", type=click.IntRange(20, 1200), default=160, show_default=True, help="Pixels an inch."),
+    click.option("--terminal", is_flag=True, help="Draw in the terminal; a file is written only if -o is given."),
+    click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON instead of the path."),
+    click.option("-q", "--quiet", is_flag=True, help="No remarks on stderr."),
+)
 
 
 def import_keras() -> None:

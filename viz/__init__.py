@@ -8,14 +8,26 @@ from typing import Any
 
 _HOME = {
     "Capture": "arrays",
+    "attention_flow": "figures.flow",
     "attention_heatmap": "figures.attention",
+    "beam_tree": "figures.beam",
     "bptt_curve": "figures.bptt",
     "capture_attention": "capture.attention",
     "capture_faithfulness": "capture.faithful",
     "capture_gates": "capture.gates",
     "capture_gradients": "capture.gradients",
     "capture_intervention": "capture.intervene",
+    "difference_heatmap": "figures.difference",
+    "faithfulness": "figures.faithful",
+    "find_matches": "matching",
     "gates_heatmap": "figures.gates",
+    "intervening": "capture.edits",
+    "intervention_bars": "figures.intervention",
+    "kendall_tau": "measures",
+    "length_curve": "figures.lengths",
+    "match_contexts": "figures.matches",
+    "row_entropy": "measures",
+    "score_by_length": "lengths",
     "write_figure": "write",
 }
 __all__ = sorted(_HOME)

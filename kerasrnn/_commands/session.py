@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,17 @@ from typing import Any
 import click
 
 from kerasrnn._commands.models import DEFAULT_MODEL, load_task, names_model
-from kerasrnn._terminal import console, echo_json, import_keras, read_stdin
+from kerasrnn._commands.picture import Picture
+from kerasrnn._terminal import import_keras, read_stdin
 
 
-class Session:
-    """One picture: checks what can be checked, loads the model, captures, writes.
+class Session(Picture):
+    """One picture of one model: checks what can be checked, loads the model, captures, writes.
 
     Attributes:
         row: the row of the batch to draw.
-        style: `theme` and `size`, keywords of every figure function.
+        task: the task of a trained model; None for a `.keras` file.
+        observed: what the task gives to repeat its own prediction; None for a `.keras` file.
     """
 
     def __init__(
@@ -26,34 +27,18 @@ class Session:
         *,
         model: str | None,
         text: str | None,
-        output: Path,
         layer: str | None,
         input_: Path | None,
         row: int,
-        data: Path | None,
-        title: str | None,
-        as_json: bool,
-        quiet: bool,
-        theme: str = "light",
-        size: tuple[float, float] | None = None,
-        dpi: int = 160,
         tokens: tuple[int, int | None] | None = None,
-        terminal: bool = False,
         target: str | None = None,
+        **picture: Any,
     ) -> None:
-        from kerasrnn.viz.write import check_writable
-
-        if terminal and as_json:
-            raise click.UsageError("--terminal and --json both go to stdout: choose one.")
-        self.output = None if terminal and not _typed("output") else output
-        for path in filter(None, (self.output, data)):
-            check_writable(path)
+        super().__init__(**picture)
         if model is not None and text is None and input_ is None and not names_model(model):
             model, text = None, model  # one word that is no model is what the default model should read
-        self.layer, self.row, self.data = layer, row, data
-        self.style: dict[str, Any] = {"theme": theme, "size": size}
-        self._window, self._dpi, self._terminal = tokens, dpi, terminal
-        self._title, self._as_json, self._quiet = title, as_json, quiet
+        self.layer, self.row, self._window = layer, row, tokens
+        self.task: Any = None
         self.observed: Any = None
         self.inputs: Any = None
         self.targets: Any = None
@@ -63,10 +48,10 @@ class Session:
             return
         if input_ is not None:
             raise click.UsageError(f"--input is for .keras files; {name} reads TEXT.")
-        task = load_task(name)
-        text = read_stdin().strip() if text == "-" else task.card["example"] if text is None else text
-        self.observed = task.observe([text], None if target is None else [target])
-        self.model, self.inputs = task.model, self.observed.inputs
+        self.task = load_task(name)
+        text = read_stdin().strip() if text == "-" else self.task.card["example"] if text is None else text
+        self.observed = self.task.observe([text], None if target is None else [target])
+        self.model, self.inputs = self.task.model, self.observed.inputs
         if target is not None:
             self.targets = self.observed.targets
 
@@ -86,8 +71,8 @@ class Session:
         self.inputs = user_model.in_order(arrays, self.model)
         self.targets = user_model.repeated(targets, self.inputs) if isinstance(targets, float) else targets
 
-    def capture(self, how: Callable[..., Any], **options: Any) -> Any:
-        """Run the model under observation; the tokens of the observed layer go with the arrays."""
+    def capture(self, how: Callable[..., Any], *, along: bool = True, **options: Any) -> Any:
+        """Run the model under observation; unless `along` is False, the tokens of the layer go with the arrays."""
         from kerasrnn.viz.fonts import missing_scripts
         from kerasrnn.viz.user_model import failures_of_a_run
 
@@ -97,11 +82,11 @@ class Session:
             raise ValueError(f"the model cannot be drawn with this input: {error}") from error
         if self.row >= len(captured.mask):
             raise click.UsageError(f"--row {self.row}: the batch has {len(captured.mask)} rows, numbered from 0.")
-        if self.observed is not None:
-            along = {"tokens": self.observed.along(captured.layer)}
+        if self.observed is not None and along:
+            named = {"tokens": self.observed.along(captured.layer)}
             if captured.source_mask is not None:
-                along["source_tokens"] = self.observed.source_tokens
-            captured = dataclasses.replace(captured, **along)
+                named["source_tokens"] = self.observed.source_tokens
+            captured = dataclasses.replace(captured, **named)
         if self._window is not None:
             captured = self._windowed(captured)
         if captured.note:
@@ -131,53 +116,11 @@ class Session:
         read, answer = "".join(prediction.source_tokens), f"{prediction.text}  ({_percent(prediction.confidence)})"
         return f"{read}  →  {answer}"
 
-    def finish(
-        self,
-        figure: Callable[[], Any],
-        captured: Any,
-        *,
-        terminal: Callable[[Any], Any],
-        facts: dict[str, Any] | None = None,
-    ) -> None:
-        """Write and show what was asked for, then say where it is.
-
-        Args:
-            figure: makes the figure; called only if one is wanted.
-            captured: what `--data` writes and `--json` sums up.
-            terminal: makes, from a `kerasrnn.viz.terminal.Screen`, what rich shows for `--terminal`.
-            facts: further entries of the summary.
-        """
-        if self.data is not None:
-            captured.save(self.data)
-        if self.output is not None:
-            from kerasrnn.viz import write_figure
-
-            write_figure(figure(), self.output, dpi=self._dpi)
-        if self._terminal:
-            self._show(terminal)
-        if self._as_json:
-            summary = captured.summary() | (facts or {}) | {"output": str(self.output)}
-            if self.observed is not None:
-                prediction = self.observed.predictions[0]
-                summary |= {"prediction": prediction.text, "confidence": prediction.confidence}
-            echo_json(summary)
-        elif self.output is not None:
-            click.echo(os.fsencode(self.output))
-
-    def _show(self, draw: Callable[[Any], Any]) -> None:
-        from kerasrnn.viz.terminal import Screen
-
-        screen = console()
-        screen.print(draw(Screen.of(screen, self.style["theme"])))
-
-    def say(self, remark: str) -> None:
-        if not self._quiet:
-            click.echo(remark, err=True)
-
-
-def _typed(option: str) -> bool:
-    """Whether an option was given, rather than left at its default."""
-    return click.get_current_context().get_parameter_source(option) is not click.core.ParameterSource.DEFAULT
+    def answer(self) -> dict[str, Any]:
+        if self.observed is None:
+            return {}
+        prediction = self.observed.predictions[0]
+        return {"prediction": prediction.text, "confidence": prediction.confidence}
 
 
 def _percent(share: float) -> str:

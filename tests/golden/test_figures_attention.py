@@ -26,7 +26,7 @@ def rows(rng: np.random.Generator, *shape: int) -> np.ndarray:
 def test_the_picture_is_the_array(rng: np.random.Generator) -> None:
     weights = rows(rng, 4, 6)
     figure = attention_heatmap(weights, list("abcdef"), list("wxyz"), title="a → b")
-    (axes, bar) = figure.axes
+    (axes, strip, bar) = figure.axes
     (image,) = axes.images
     np.testing.assert_array_equal(image.get_array(), weights)
     assert image.get_clim() == (0, 1)
@@ -40,6 +40,12 @@ def test_the_picture_is_the_array(rng: np.random.Generator) -> None:
     assert not axes.xaxis.get_tick_params()["labelbottom"]
     assert ticks(bar.yaxis) == ["0", "0.25", "0.5", "0.75", "1"]
     assert {text.get_text() for text in figure.texts} == {"a → b", "source →", "← produced"}
+    assert strip.get_ylim() == axes.get_ylim()
+    assert strip.get_xlim() == (0, 1)
+    lengths = [bar.get_width() for bar in strip.patches]
+    np.testing.assert_allclose(lengths, -(weights * np.log(weights)).sum(axis=1) / np.log(6))
+    assert [bar.get_y() + bar.get_height() / 2 for bar in strip.patches] == pytest.approx([0, 1, 2, 3])
+    assert len(attention_heatmap(weights, entropy=False).axes) == 2
 
 
 def test_the_scale_is_the_same_whatever_the_weights() -> None:
@@ -58,6 +64,9 @@ def test_one_panel_a_head(rng: np.random.Generator) -> None:
         assert axes.get_xlabel() == f"head {head + 1}"
     assert [ticks(axes.yaxis) for axes in panels] == [list("xyz"), [], [], [], list("xyz"), []]
     assert [bool(ticks(axes.xaxis)) for axes in panels] == [True] * 4 + [False] * 2
+    for head, strip in enumerate(figure.axes[6:12]):
+        expected = -(weights[head] * np.log(weights[head])).sum(axis=1) / np.log(5)
+        np.testing.assert_allclose([bar.get_width() for bar in strip.patches], expected)
     check_layout(figure)
 
 
@@ -71,6 +80,9 @@ def test_masked_steps_are_hatched(rng: np.random.Generator) -> None:
         x, y = round(box.get_x() + 0.5), round(box.get_y() + 0.5)
         covered[y : y + round(box.get_height()), x : x + round(box.get_width())] += 1
     np.testing.assert_array_equal(covered, ~(mask[:, None] & source[None]))
+    (hatched,) = [patch for patch in figure.axes[1].patches if patch.get_hatch()]
+    assert (hatched.get_y(), hatched.get_height()) == (1.5, 1)
+    assert figure.axes[1].patches[2].get_width() == 0  # a row that does not count has no entropy
     assert not [patch for patch in attention_heatmap(rows(rng, 3, 5)).axes[0].patches if patch.get_hatch()]
 
 

@@ -26,9 +26,9 @@ def tagger(layer: Any, rng: np.random.Generator, masked: bool = False) -> Any:
     return randomised(keras.Model(x, kl.Dense(V, "softmax", name="tags")(hidden)), rng)
 
 
-def log_p(model: Any, hidden: Array) -> Array:
+def chances(model: Any, hidden: Array) -> Array:
     kernel, bias = model.get_layer("tags").get_weights()
-    return np.log(softmax(hidden @ kernel + bias))
+    return softmax(hidden @ kernel + bias)
 
 
 def lstm_by_hand(layer: Any, x: Array, held: dict[str, float], zero: list[int], when: list[int]) -> Array:
@@ -64,12 +64,12 @@ def test_an_lstm(rng: np.random.Generator, layers: Any, held: dict[str, float], 
     plain = np.array(model(x))
     capture = capture_intervention(model, x, clamp=held, zero=zero, steps=steps)
     when = list(range(T))[slice(*steps) if steps else slice(None)]
-    before = log_p(model, np.stack([lstm_by_hand(layer, row, {}, [], []) for row in x]))
-    after = log_p(model, np.stack([lstm_by_hand(layer, row, held, zero, when) for row in x]))
+    before = chances(model, np.stack([lstm_by_hand(layer, row, {}, [], []) for row in x]))
+    after = chances(model, np.stack([lstm_by_hand(layer, row, held, zero, when) for row in x]))
     np.testing.assert_allclose(capture.arrays["reader/before"], before, atol=1e-9)
     np.testing.assert_allclose(capture.arrays["reader/after"], after, atol=1e-9)
     chosen = before.argmax(axis=-1)
-    expected = np.take_along_axis(after - before, chosen[..., None], axis=-1)[..., 0]
+    expected = np.take_along_axis(np.log(after) - np.log(before), chosen[..., None], axis=-1)[..., 0]
     np.testing.assert_allclose(capture.arrays["reader/change"], expected, atol=1e-9)
     assert np.abs(expected).max() > 1e-3
     assert capture.facts["target"] == chosen.tolist()
@@ -93,7 +93,7 @@ def test_a_gru_whose_gate_is_held(rng: np.random.Generator, layers: Any, reset_a
     runs = [numpy_cells.scan("gru", each, x, None, U, None).sequence for each in (step, held)]
     capture = capture_intervention(model, x, clamp={"update": 0.3, "reset": 0.0})
     for name, run in zip(("before", "after"), runs, strict=True):
-        np.testing.assert_allclose(capture.arrays[f"reader/{name}"], log_p(model, run), atol=1e-9)
+        np.testing.assert_allclose(capture.arrays[f"reader/{name}"], chances(model, run), atol=1e-9)
     assert recurrent.any()
 
 
@@ -109,7 +109,7 @@ def test_a_unit_of_a_simple_rnn_under_a_mask(rng: np.random.Generator) -> None:
         for step in range(T):
             if keep[row, step]:
                 h = np.tanh(x[row, step] @ kernel + h @ recurrent + bias) * (np.arange(U) != 1)
-                np.testing.assert_allclose(capture.arrays["reader/after"][row, step], log_p(model, h), atol=1e-9)
+                np.testing.assert_allclose(capture.arrays["reader/after"][row, step], chances(model, h), atol=1e-9)
     np.testing.assert_array_equal(capture.mask, keep)
     assert (capture.arrays["reader/change"][~keep] == 0).all()
 
@@ -129,7 +129,7 @@ def test_one_direction_of_two(rng: np.random.Generator, layers: Any) -> None:
             found = np.stack([lstm_by_hand(part, row, changed, [], every) for row in rows])
             hidden.append(found if name == "forward" else found[:, ::-1])
         capture = capture_intervention(model, x, clamp={wanted: 0.0})
-        np.testing.assert_allclose(capture.arrays["both/after"], log_p(model, np.concatenate(hidden, -1)), atol=1e-9)
+        np.testing.assert_allclose(capture.arrays["both/after"], chances(model, np.concatenate(hidden, -1)), atol=1e-9)
 
 
 def test_steps_are_counted_in_the_order_of_the_input(rng: np.random.Generator) -> None:
@@ -139,7 +139,7 @@ def test_steps_are_counted_in_the_order_of_the_input(rng: np.random.Generator) -
     capture = capture_intervention(model, x, zero=["backward/0"], steps=(T - 1, T))
     found = lstm_by_hand(layer.backward_layer, x[0, ::-1], {}, [0], [0])[::-1]
     kept = lstm_by_hand(layer.forward_layer, x[0], {}, [], [])
-    np.testing.assert_allclose(capture.arrays["both/after"][0], log_p(model, np.hstack([kept, found])), atol=1e-9)
+    np.testing.assert_allclose(capture.arrays["both/after"][0], chances(model, np.hstack([kept, found])), atol=1e-9)
 
 
 def test_cells_in_a_stack(rng: np.random.Generator) -> None:
@@ -152,11 +152,11 @@ def test_cells_in_a_stack(rng: np.random.Generator) -> None:
         first = lstm_by_hand(lower, x[0], {"forget": 1.0} if both[0] else {}, [], every)
         second = lstm_by_hand(upper, first, {"forget": 1.0} if both[1] else {}, [], every)
         capture = capture_intervention(model, x, clamp={spec: 1.0})
-        np.testing.assert_allclose(capture.arrays["stack/after"][0], log_p(model, second), atol=1e-9)
+        np.testing.assert_allclose(capture.arrays["stack/after"][0], chances(model, second), atol=1e-9)
     first = lstm_by_hand(lower, x[0], {}, [1], every)
     capture = capture_intervention(model, x, zero=["0/1"])
     second = lstm_by_hand(upper, first, {}, [], every)
-    np.testing.assert_allclose(capture.arrays["stack/after"][0], log_p(model, second), atol=1e-9)
+    np.testing.assert_allclose(capture.arrays["stack/after"][0], chances(model, second), atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["PeepholeLSTM", "CoupledLSTM", "LayerNormLSTM"])
@@ -201,9 +201,9 @@ def test_forced_attention_reads_that_place_alone(rng: np.random.Generator, atten
     model = randomised(attending(attend), rng)
     q, v = rng.standard_normal((B, T, D)), rng.standard_normal((B, T + 1, D))
     capture = capture_intervention(model, [q, v], attend={0: 5, 3: 2})
-    before = np.log(np.array(model([q, v])))
+    before = np.array(model([q, v]))
     expected = before.copy()
-    expected[:, 0], expected[:, 3] = log_p(model, v[:, 5]), log_p(model, v[:, 2])
+    expected[:, 0], expected[:, 3] = chances(model, v[:, 5]), chances(model, v[:, 2])
     np.testing.assert_allclose(capture.arrays["look/before"], before, atol=1e-9)
     np.testing.assert_allclose(capture.arrays["look/after"], expected, atol=1e-9)
     np.testing.assert_array_equal(
@@ -219,7 +219,7 @@ def test_forced_heads(rng: np.random.Generator) -> None:
     weights = {w.path.split("/")[-2] + "/" + w.name: np.array(w) for w in layer.weights}
     values = np.einsum("bd,dnk->bnk", v[:, 4], weights["value/kernel"]) + weights["value/bias"]
     mixed = np.einsum("bnk,nkd->bd", values, weights["attention_output/kernel"]) + weights["attention_output/bias"]
-    np.testing.assert_allclose(capture.arrays["look/after"][:, 2], log_p(model, mixed), atol=1e-9)
+    np.testing.assert_allclose(capture.arrays["look/after"][:, 2], chances(model, mixed), atol=1e-9)
 
 
 def decoder(rng: np.random.Generator, order: str = "bahdanau") -> tuple[Any, Any, list[Array]]:
@@ -264,7 +264,7 @@ def test_a_decoder(rng: np.random.Generator, forced: dict[int, int], held: dict[
     pairs = list(zip(*inputs, strict=True))
     for name, what in (("before", ({}, {})), ("after", (forced, held))):
         by_hand = np.stack([decoder_by_hand(layer, x, memory, *what) for x, memory in pairs])
-        np.testing.assert_allclose(capture.arrays[f"decoder/{name}"], log_p(model, by_hand), atol=1e-8)
+        np.testing.assert_allclose(capture.arrays[f"decoder/{name}"], chances(model, by_hand), atol=1e-8)
     np.testing.assert_array_equal(np.array(model(inputs)), plain)
 
 
@@ -339,10 +339,10 @@ def test_sigmoids_and_targets(rng: np.random.Generator) -> None:
     values = rng.standard_normal((B, T, D))
     capture = capture_intervention(model, values, zero=[0], target=np.array([1, 0]))
     p = np.array(model(values))[:, 0]
-    np.testing.assert_allclose(np.exp(capture.arrays["reader/before"][:, 0]), np.stack([1 - p, p], axis=1), atol=1e-9)
+    np.testing.assert_allclose(capture.arrays["reader/before"][:, 0], np.stack([1 - p, p], axis=1), atol=1e-9)
     change = capture.arrays["reader/change"][:, 0]
     after = capture.arrays["reader/after"][:, 0]
-    np.testing.assert_allclose(change, [after[0, 1] - np.log(p[0]), after[1, 0] - np.log(1 - p[1])], atol=1e-9)
+    np.testing.assert_allclose(change, [np.log(after[0, 1] / p[0]), np.log(after[1, 0] / (1 - p[1]))], atol=1e-9)
 
 
 @pytest.mark.parametrize(

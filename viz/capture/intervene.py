@@ -45,9 +45,9 @@ def capture_intervention(
         tokens: the strings along the output's steps, one list a row of the batch.
 
     Returns:
-        A `Capture` with `LAYER/before` and `LAYER/after`, log-probabilities (b, t, v), and `LAYER/change` (b, t), how
-        much more probable the target has become, as a difference of logarithms; `facts["target"]` holds the targets. An
-        output without steps has one.
+        A `Capture` with `LAYER/before` and `LAYER/after`, probabilities (b, t, v), and `LAYER/change` (b, t), by how
+        much the logarithm of the target's probability has changed; `facts["target"]` holds the targets. An output
+        without steps has one.
 
     Raises:
         TypeError: no Keras model, or inputs that are not numbers.
@@ -77,9 +77,8 @@ def capture_intervention(
     places = before.argmax(axis=-1) if target is None else _targets(target, before, mask)
     change = np.where(mask, _at(after, places) - _at(before, places), 0.0)
     rows = rows_of_tokens(tokens, *before.shape[:2], "tokens")
-    arrays = {
-        f"{choice.label}/{name}": array for name, array in (("before", before), ("after", after), ("change", change))
-    }
+    named = {"before": np.exp(before), "after": np.exp(after), "change": change}
+    arrays = {f"{choice.label}/{name}": array for name, array in named.items()}
     return Capture(arrays, choice.label, rows, mask=mask, note=choice.note, facts={"target": places.tolist()})
 
 

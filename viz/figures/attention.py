@@ -13,8 +13,10 @@ from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, text_size, true_runs
 from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import BASE_FAMILY
+from kerasrnn.viz.measures import row_entropy
 
 _WIDEST, _HIGHEST, _CELL, _SMALLEST_SIDE = 10.0, 6.2, 0.40, 3.2  # inches, for all panels together
+_STRIP, _STRIP_GAP = 0.36, 0.08  # inches, of the entropies
 _TICKS = [0, 0.25, 0.5, 0.75, 1]
 
 
@@ -26,6 +28,7 @@ def attention_heatmap(
     *,
     source_mask: np.ndarray | None = None,
     mask: np.ndarray | None = None,
+    entropy: bool = True,
     title: str | None = None,
     first: int = 0,
     theme: str = "light",
@@ -34,7 +37,9 @@ def attention_heatmap(
 ) -> Figure:
     """Draw the alignment: source tokens on top, produced tokens at the left, weights from 0 to 1.
 
-    The colour scale is the same in every picture, so that two pictures compare. Masked steps are hatched.
+    The colour scale is the same in every picture, so that two pictures compare. Masked steps are hatched. Beside each
+    row stands its entropy, −Σ α ln α / ln n over the n source steps that count: no bar is a look at one place, a full
+    one a look at all places alike.
 
     Args:
         alignment: weights (t, s), or one panel a head from (n, t, s).
@@ -42,6 +47,7 @@ def attention_heatmap(
         tokens: t strings; None numbers the positions from 0.
         source_mask: (s,) bool, False where the source is padding.
         mask: (t,) bool, False where the produced sequence is padding.
+        entropy: whether to draw the entropies; on axes of somebody else there is no place for them.
         title: a line above; lines too long are wrapped.
         first: the number of the first produced step, where they are a window of a longer sequence.
         theme: `light`, `dark` or `print`.
@@ -81,10 +87,11 @@ def attention_heatmap(
     across = min(heads, 4)
     down = -(-heads // across)
     caption = 0.30 if heads > 1 else 0.0
-    gap_x, gap_y = 0.22, 0.16 + caption
+    strip = _STRIP + _STRIP_GAP if entropy else 0.0
+    gap_x, gap_y = 0.22 + strip, (0.46 if entropy else 0.16 + caption)
     natural_high = _cell(steps, _HIGHEST / down) * steps
     thickness = Labels(tokens, steps, natural_high / steps, "left", first).thickness
-    beside, below = 0.54 + thickness + 1.05, 0.3 + caption / 2
+    beside, below = 0.54 + thickness + 1.05 + strip, (0.46 if entropy else 0.3 + caption / 2)
     wide = fitted(_cell(sources, _WIDEST / across) * sources, wanted_wide, beside, across, gap_x)
     top = Labels(source_tokens, sources, wide / sources, "top")
     plot_wide = across * wide + (across - 1) * gap_x
@@ -93,7 +100,7 @@ def attention_heatmap(
     high = fitted(natural_high, wanted_high, margin_top + below, down, gap_y)
     left = Labels(tokens, steps, high / steps, "left", first)
     margin_left = 0.54 + thickness
-    full_wide = margin_left + plot_wide + max(1.05, top.overhang + 0.1)
+    full_wide = margin_left + plot_wide + max(1.05 + strip, top.overhang + 0.1)
     full_wide = wanted_wide or max(full_wide, heading.width + 0.44)
 
     page = Page(full_wide, margin_top + down * high + (down - 1) * gap_y + below)
@@ -113,12 +120,31 @@ def attention_heatmap(
         if heads > 1:
             axes.set_xlabel(f"head {head + 1}", labelpad=5)
         panels.append(axes)
+    if entropy:
+        for head, panel in enumerate(panels):
+            row, column = divmod(head, across)
+            x = margin_left + column * (wide + gap_x) + wide + _STRIP_GAP
+            axes = page.axes(x, margin_top + row * (high + gap_y), _STRIP, high)
+            _entropies(axes, panel, row_entropy(weights[head], columns, rows), rows)
     heading.put(page.figure, 0.22, 0.2)
     text: dict[str, Any] = {"size": TEXT_SIZE, "color": look().quiet, "ha": "left"}
     page.text(margin_left, margin_top - top.thickness - 0.12, "source →", va="bottom", **text)
     page.text(0.22, margin_top, "← produced" if _length("← produced") <= high else "←", va="top", rotation=90, **text)
-    _scale(page, panels[0].images[0], margin_left + plot_wide + 0.2, margin_top, min(down * high, 3.2))
+    _scale(page, panels[0].images[0], margin_left + plot_wide + strip + 0.2, margin_top, min(down * high, 3.2))
     return page.figure
+
+
+def _entropies(axes: Axes, panel: Axes, values: np.ndarray, rows: np.ndarray) -> None:
+    steps = len(values)
+    style: dict[str, Any] = {"color": look().quiet, "linewidth": 0}
+    axes.barh(np.arange(steps), np.nan_to_num(values), height=0.7 if steps <= 60 else 1.0, **style)
+    for start, length in true_runs(~rows):
+        axes.add_patch(Rectangle((0, start - 0.5), 1, length, **look().hatched))
+    axes.set(xlim=(0, 1), ylim=panel.get_ylim(), yticks=[], xticks=[0, 1])
+    axes.set_xticklabels(["0", "1"])
+    axes.tick_params(axis="x", labelsize=TEXT_SIZE - 2, length=2, pad=1.5, labelcolor=look().quiet)
+    axes.set_xlabel("entropy", size=TEXT_SIZE - 2, labelpad=1)
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
 
 
 def _cell(count: int, room: float) -> float:

@@ -105,8 +105,8 @@ def attention_flow(
     text: dict[str, Any] = {"size": TEXT_SIZE, "color": look().quiet, "ha": "left"}
     page.text(0.22, margin, "source", va="top", **text)
     page.text(0.22, margin + heads * high + (heads - 1) * gap, "produced", va="bottom", **text)
-    page.text(left, page.high - 0.12, f"thickness = weight; the links of a token carry {100 * mass:g} % of its attention",
-              va="bottom", **text)  # fmt: skip
+    said = f"thickness = weight; the links of a token carry {100 * mass:g} % of its attention"
+    page.text(left, page.high - 0.12, said, va="bottom", **text)
     return page.figure
 
 
@@ -142,7 +142,8 @@ def _panel(
     places = places[np.argsort(weights[tuple(places.T)], kind="stable")]  # the strongest on top
     found = [weights[i, j] for i, j in places]
     paths = [PathPatch(_curve(j, (i + 0.5) / steps * sources - 0.5)) for i, j in places]
-    colours = [to_rgba(look().lines[0], 0.35 + 0.5 * min(weight, 1.0)) for weight in found]
+    faint = 1.0 if len(found) <= 400 else 0.4
+    colours = [to_rgba(look().lines[0], faint * (0.35 + 0.5 * min(weight, 1.0))) for weight in found]
     widths = [max(thickest * weight, 0.4) for weight in found]
     axes.add_collection(PatchCollection(paths, facecolors="none", edgecolors=colours, linewidths=widths), autolim=False)
     for start, length in true_runs(~columns):
