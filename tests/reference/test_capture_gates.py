@@ -14,6 +14,7 @@ from numpy_cells import Array
 
 import kerasrnn.layers as ours
 from kerasrnn.viz import Capture, capture_gates
+from kerasrnn.viz.statistics import keeping
 
 pytestmark = pytest.mark.usefixtures("float64")
 B, T, D, U = 2, 5, 3, 4
@@ -283,7 +284,7 @@ def test_methods_come_back_after_a_failure(rng: np.random.Generator, monkeypatch
     def broken(*_: Any, **__: Any) -> None:
         raise FloatingPointError("on purpose")
 
-    monkeypatch.setattr("kerasrnn.viz.capture.observe.replay", broken)
+    monkeypatch.setattr("kerasrnn.viz.capture.observe.fast_replay", broken)
     with pytest.raises(FloatingPointError, match="on purpose"):
         capture_gates(model, sequences(rng))
     assert "inner_loop" not in vars(layer)
@@ -344,6 +345,41 @@ def test_tokens_and_keys(rng: np.random.Generator) -> None:
     assert capture.tokens == [list("abcde"), ["x", "y", "", "", ""]]
     assert list(capture.arrays) == ["r/update", "r/reset", "r/candidate", "r/hidden"]
     assert {array.shape for array in capture.arrays.values()} == {(B, T, U)}
+
+
+@pytest.mark.parametrize(
+    ("make", "state", "written"),
+    [
+        (lambda: kl.LSTM(U, name="r"), "cell", "input"),
+        (lambda: ours.PeepholeLSTM(U, name="r"), "cell", "input"),
+        (lambda: ours.CoupledLSTM(U, name="r"), "cell", None),
+        (lambda: ours.MinLSTM(U, name="r"), "hidden", "input"),
+        (lambda: kl.GRU(U, name="r"), "hidden", None),
+        (lambda: kl.GRU(U, reset_after=False, name="r"), "hidden", None),
+        (lambda: ours.MinGRU(U, name="r"), "hidden", None),
+        (lambda: kl.Bidirectional(kl.GRU(U, return_sequences=True), name="r"), "hidden", None),
+        (lambda: kl.RNN([kl.SimpleRNNCell(D), kl.LSTMCell(U), kl.GRUCell(U)], name="r"), "", None),
+        (lambda: kl.SimpleRNN(U, name="r"), "", None),
+    ],
+)
+def test_the_gate_that_keeps_is_named_in_the_cell_s_convention(
+    rng: np.random.Generator, make: Callable[[], Any], state: str, written: str | None
+) -> None:
+    """As the arrays show: the state is what is kept of the old one, and what is written of the candidate."""
+    model = randomised(keras.Sequential([keras.Input((T, D)), make()]), rng)
+    capture = capture_gates(model, sequences(rng))
+    memory = capture.facts.get("memory", {})
+    prefixes = {name.rpartition("/")[0] + "/" for name in capture.one() if "candidate" in name}
+    assert set(memory) == {prefix.removeprefix("/") for prefix in prefixes}
+    arrays = capture.one(1)
+    for prefix, keep in keeping(arrays, memory).items():
+        part = {name.rpartition("/")[2]: array for name, array in arrays.items() if name.rpartition("/")[0] == prefix}
+        values = part[state or ("cell" if "cell" in part else "hidden")]
+        write = part[written] if written else part["input"] if "cell" in part and not state else 1 - keep
+        order = slice(None, None, -1) if prefix == "backward" else slice(None)
+        old = np.concatenate([np.zeros((1, U)), values[order][:-1]])
+        expected = keep[order] * old + (write * part["candidate"])[order]
+        np.testing.assert_allclose(values[order], expected, atol=1e-12, err_msg=prefix)
 
 
 def _dense() -> Any:

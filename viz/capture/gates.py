@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import keras
 import numpy as np
 
+from kerasrnn.layers.attending_cell import AttendingCell
+from kerasrnn.layers.trace import gated
 from kerasrnn.viz.arrays import Capture, rows_of_tokens
 from kerasrnn.viz.capture.observe import observing, part_loops, to_numpy, watched_loop
 from kerasrnn.viz.capture.replay import Replayed
@@ -35,7 +38,7 @@ def capture_gates(
         ValueError: no recurrent layer, none of that name, or inputs that do not fit the model.
         RuntimeError: the layer does something that its cell, run step by step, does not repeat.
     """
-    with observing(model, inputs) as observed:
+    with observing(model, inputs, plain=False) as observed:
         sites = recurrent_sites(model)
         choice = Choice(sites, *pick(sites, layer, model, "a recurrent"))
         found: dict[str, tuple[Replayed, Tensor]] = {}
@@ -47,8 +50,7 @@ def capture_gates(
                 wants=lambda: choice.take(site, prefix),
             )
 
-        outputs = observed.run_watched(part_loops(sites, watch))
-        observed.compare(outputs, choice.label)
+        observed.run_watched(part_loops(sites, watch))  # the layer's own results go on, so this is the plain run
         choice.check_found(bool(found))
         arrays = {
             f"{choice.label}/{prefix}{name}": to_numpy(trace)
@@ -60,7 +62,24 @@ def capture_gates(
     shape = next(iter(arrays.values())).shape[:2]
     kept = np.ones(shape, bool) if mask is None else to_numpy(mask)
     rows = rows_of_tokens(tokens, shape[0], shape[1], "tokens")
-    return Capture(arrays, choice.label, rows, mask=kept, note=choice.note)
+    memory = {prefix: rule for part in choice.parts for prefix, rule in _memory(*part).items()}
+    return Capture(arrays, choice.label, rows, mask=kept, note=choice.note, facts={"memory": memory} if memory else {})
+
+
+def _memory(prefix: str, cell: Any) -> dict[str, dict[str, Any]]:
+    """By prefix, the gate that decides how much of the old state stays, and whether it keeps or writes."""
+    if isinstance(cell, keras.layers.StackedRNNCells):
+        inner = [_memory(f"{prefix}{number}/", part) for number, part in enumerate(cell.cells)]
+        return {place: rule for rules in inner for place, rule in rules.items()}
+    if isinstance(cell, AttendingCell):  # a lone cell of a decoder has no number
+        numbered = len(cell.cells) > 1
+        inner = [_memory(f"{prefix}{n}/" if numbered else prefix, part) for n, part in enumerate(cell.cells)]
+        return {place: rule for rules in inner for place, rule in rules.items()}
+    gates = getattr(gated(cell), "memory_gates", {})
+    if not gates:
+        return {}
+    gate, sign = max(gates.items(), key=lambda item: item[1])  # one that keeps, if there is one
+    return {prefix: {"gate": gate, "keeps": sign > 0}}
 
 
 class Choice:
@@ -100,6 +119,11 @@ class Choice:
     def ran(self) -> bool:
         """Whether the call to capture has come."""
         return self.site is not None and self._count(self.site) >= self._number
+
+    @property
+    def parts(self) -> list[tuple[str, Any]]:
+        """The prefix in keys and the cell of each layer that does the work."""
+        return [] if self.site is None else [(prefix, getattr(part, "cell", None)) for prefix, part in self.site.parts]
 
     @property
     def label(self) -> str:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasrnn.viz.capture.compiled import fast_replay, own_loop
 from kerasrnn.viz.capture.inputs import checked_inputs
 from kerasrnn.viz.capture.replay import Replayed, replay
 from kerasrnn.viz.capture.sites import Site
@@ -23,13 +24,19 @@ class Observed:
     Attributes:
         model: the Keras model.
         inputs: what it is run on, checked.
-        reference: the outputs of the plain run.
     """
 
     def __init__(self, model: Any, inputs: Any) -> None:
         self.model = model
         self.inputs = checked_inputs(model, inputs)
-        self.reference = self.run()
+        self._reference: Any = None
+
+    @property
+    def reference(self) -> Any:
+        """The outputs of the plain run, which is made when somebody first asks."""
+        if self._reference is None:
+            self._reference = self.run()
+        return self._reference
 
     def run(self, inputs: Any = None) -> Any:
         """One eager call at inference; variables that it changes (a stateful layer's) get their values back."""
@@ -56,12 +63,15 @@ class Observed:
 
 
 @contextmanager
-def observing(model: Any, inputs: Any) -> Iterator[Observed]:
-    """Check model and inputs, run the model plainly, and hold the lock while it is watched."""
+def observing(model: Any, inputs: Any, *, plain: bool = True) -> Iterator[Observed]:
+    """Check model and inputs, run the model plainly if it is asked for, and hold the lock while it is watched."""
     if not isinstance(model, keras.Layer):
         raise TypeError(f"model: expected a Keras model, received {type(model).__name__}")
     with LOCK, _full_precision():
-        yield Observed(model, inputs)
+        observed = Observed(model, inputs)
+        if plain:
+            _ = observed.reference
+        yield observed
 
 
 @contextmanager
@@ -108,10 +118,17 @@ def watched_loop(
             return own(sequences=sequences, initial_state=initial_state, mask=mask, training=training, **extra)
         valid = flat_mask(mask)
         push = None if nudge is None else nudge(keras.tree.flatten(initial_state), sequences.shape[1])
+        given = {"sequences": sequences, "initial_state": initial_state, "mask": mask, "training": training, **extra}
+        if push is None and on_step is None:
+            replayed = fast_replay(part, sequences, initial_state, valid, **extra)
+            result = own_loop(part, own, **given)
+            _compare_loop(part, replayed, result, valid)
+            seen(replayed, valid)
+            return result
         replayed = replay(part, sequences, initial_state, valid, nudge=push, on_step=on_step, **extra)
         if on_step is None:
             with unrecorded() if unrecorded is not None else _nothing():
-                result = own(sequences=sequences, initial_state=initial_state, mask=mask, training=training, **extra)
+                result = own(**given)
             _compare_loop(part, replayed, result, valid)
         else:  # the layer's own loop would run what is watched inside it twice
             result = (replayed.last, replayed.outputs, all_states(part, replayed))

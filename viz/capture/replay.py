@@ -64,23 +64,20 @@ def replay(
         if on_step is not None:
             on_step(keep)
         push = None if nudge is None else lambda after, step=step: nudge(step, after)
-        new_output, new_states, trace = _advance(layer, sequences[:, step], states, memory, push)
+        new_output, new_states, trace = advance(layer, sequences[:, step], states, memory, push)
         if keep is not None:
             previous = ops.zeros_like(new_output) if output is None else output
-            new_output = _choose(keep, new_output, previous)
-            trace = _masked_trace(trace, new_states, states, keep)
-            new_states = keras.tree.map_structure(
-                lambda new, old, keep=keep: _choose(keep, new, old), new_states, states
-            )
+            new_output, new_states, trace = kept(keep, new_output, new_states, trace, previous, states)
         output, states, traces[step] = new_output, new_states, trace
         outputs.append(output)
     stacked = {name: ops.stack([trace[name] for trace in traces], axis=1) for name in traces[0]}
-    return Replayed(*_results(layer, outputs, states, mask), states[:count], stacked)
+    return Replayed(*results(layer, ops.stack(outputs, axis=1), mask), states[:count], stacked)
 
 
-def _advance(
+def advance(
     layer: Any, x_t: Tensor, states: list[Any], memory: Any, push: Callable[[list[Tensor]], list[Tensor]] | None
 ) -> tuple[Tensor, list[Any], dict[str, Tensor]]:
+    """One step of a layer: its output, new states and trace."""
     if isinstance(layer, AttentionDecoder):
         return layer.traced_step(x_t, states, memory, push)
     return _step(layer.cell, x_t, states, push)
@@ -111,6 +108,15 @@ def _pushed_trace(trace: dict[str, Tensor], after: list[Tensor], pushed: list[Te
     return {name: swap.get(id(value), value) for name, value in trace.items()}
 
 
+def kept(
+    keep: Tensor, output: Tensor, states: Any, trace: dict[str, Tensor], last_output: Tensor, last_states: Any
+) -> tuple[Tensor, Any, dict[str, Tensor]]:
+    """A step where the rows `keep` (b,) count, and the others hold what they had."""
+    masked = _masked_trace(trace, states, last_states, keep)
+    held = keras.tree.map_structure(lambda new, old: _choose(keep, new, old), states, last_states)
+    return _choose(keep, output, last_output), held, masked
+
+
 def _choose(keep: Tensor, new: Tensor, old: Tensor) -> Tensor:
     return ops.where(keep[:, None], new, ops.cast(old, new.dtype))
 
@@ -121,10 +127,9 @@ def _masked_trace(trace: dict[str, Tensor], after: Any, before: Any, keep: Tenso
     return {name: _choose(keep, value, held.get(id(value), ops.zeros_like(value))) for name, value in trace.items()}
 
 
-def _results(layer: Any, outputs: list[Tensor], states: list[Any], mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The last output and all outputs, as this layer defines them under a mask."""
-    stacked = ops.stack(outputs, axis=1)
-    last = outputs[-1]
+def results(layer: Any, stacked: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The last of the outputs (b, t, u) and all of them, as this layer defines them under a mask."""
+    last = stacked[:, -1]
     if mask is not None and layer.zero_output_for_mask:
         valid = ops.flip(mask, axis=1) if layer.go_backwards else mask
         stacked = ops.where(valid[..., None], stacked, ops.zeros_like(stacked))
