@@ -8,19 +8,22 @@ JAX_TESTS = $(wildcard tests/property/test_layers_*.py) tests/reference/test_eng
 	$(wildcard tests/reference/test_decoding_*.py) $(wildcard tests/*/test_losses*.py) $(wildcard tests/*/test_metrics*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-jax wheel-test doctest lint format types bench bench-decoding bench-layers bench-losses bench-crf smoke ci clean
+.PHONY: help install test test-jax browser-test wheel-test doctest lint format types bench bench-decoding bench-layers bench-losses bench-crf smoke ci clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 install: ## the checkout, editable, with the tools for tests, lint and training
-	$(PYTHON) -m pip install -e ".[test,lint,train,jax]"
+	$(PYTHON) -m pip install -e ".[test,browser,lint,train,jax]"
 
 test: ## all tests
 	$(PYTHON) -m pytest
 
 test-jax: ## the tests of layers, losses and metrics on JAX
 	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(PYTHON) -m pytest $(JAX_TESTS)
+
+browser-test: ## the interactive pages, in Chromium; needs the browser extra
+	$(PYTHON) -m pytest -n 2 tests/browser
 
 wheel-test: ## the wheel's files, and every way of installing it; KERASRNN_TEST_INSTALL=full downloads dependencies
 	$(PYTHON) -m pytest -n 0 tests/packaging

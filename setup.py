@@ -45,7 +45,7 @@ setup(
     package_data={
         "kerasrnn": ["py.typed"],
         "kerasrnn.zoo": ["presets/*/*"],
-        "kerasrnn.viz": ["fonts/*.ttf", "fonts/OFL.txt"],
+        "kerasrnn.viz": ["fonts/*.ttf", "fonts/OFL.txt", "pages/assets/*"],
     },
     install_requires=[
         "click>=8.1",
@@ -57,6 +57,7 @@ setup(
     ],
     extras_require={
         "bench": ["keras-hub>=0.32", "tokenizers>=0.20"],  # what decoding is timed against
+        "browser": ["playwright>=1.50", "pytest>=8.3", "pytest-xdist>=3.6"],  # drives the Chromium of the system
         "eval": ["sacrebleu>=2.4", "seqeval>=1.2.2"],
         "jax": ["jax>=0.4.35"],
         "train": ["babel>=2.16"],

@@ -30,6 +30,7 @@ print(json.dumps({
         "typed": files("kerasrnn").joinpath("py.typed").is_file(),
         "card": files("kerasrnn.zoo").joinpath("presets/dates_bahdanau/card.json").is_file(),
         "font": files("kerasrnn.viz").joinpath("fonts/KerasrnnDevanagari-Regular.ttf").is_file(),
+        "page": files("kerasrnn.viz").joinpath("pages/assets/page.html").is_file(),
     },
 }))
 """
@@ -94,7 +95,11 @@ def wanted(checkout: Path) -> set[str]:
         for path in (checkout / top).rglob("*"):
             place = path.relative_to(checkout / top)
             is_module = path.suffix == ".py" and path.parent.relative_to(checkout).as_posix() not in TOOLS
-            is_data = path.suffix == ".ttf" or (path.is_file() and place.parts[0] == "presets")
+            is_data = (
+                path.suffix == ".ttf"
+                or (path.is_file() and path.parent.name == "assets")
+                or (path.is_file() and place.parts[0] == "presets")
+            )
             if is_module or is_data:
                 files.add(f"{installed_as}/{place.as_posix()}")
     return files
@@ -127,7 +132,7 @@ def test_the_wheel_describes_itself(wheel: Path) -> None:
     assert described.get_payload() == (ROOT / "README.md").read_text(encoding="utf-8")
     plain = {name.split(">")[0] for name in described.get_all("Requires-Dist", []) if "extra ==" not in name}
     assert plain == {"click", "keras", "matplotlib", "numpy", "rich", "tensorflow"}
-    assert set(described.get_all("Provides-Extra", [])) == {"bench", "eval", "jax", "lint", "test", "train"}
+    assert set(described.get_all("Provides-Extra", [])) == {"bench", "browser", "eval", "jax", "lint", "test", "train"}
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith("entry_points.txt"))
         assert archive.read(name).decode().split() == ["[console_scripts]", "kerasrnn", "=", "kerasrnn.cli:main"]
@@ -158,7 +163,7 @@ def probe(python: Path, cwd: Path) -> dict[str, Path]:
     found = json.loads(run(python, "-c", PROBE, cwd=cwd).stdout)
     assert found["version"] == kerasrnn.__version__
     assert found["strangers"] == []  # a second copy under another name would register every class twice
-    assert found["data"] == {"typed": True, "card": True, "font": True}
+    assert found["data"] == {"typed": True, "card": True, "font": True, "page": True}
     return {name: Path(file).resolve() for name, file in found["files"].items()}
 
 

@@ -1,0 +1,1 @@
+"""Interactive pages: captured arrays to one HTML file that needs no network."""

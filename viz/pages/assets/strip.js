@@ -1,0 +1,69 @@
+// Tokens as running text, each on the colour of its number. One stop for the Tab key; arrows move within.
+
+class Strip {
+  constructor({ id, label, axis, onPoint, onPin, onSpan = () => {} }) {
+    Object.assign(this, { axis, at: -1 });
+    this.node = el("div", { id, className: "strip", tabIndex: 0, role: "listbox" });
+    this.node.setAttribute("aria-label", label);
+    this.spans = [];
+    for (let i = 0; i < axis.count; i++) {
+      const span = el("span", { id: `${id}-${i}`, role: "option", textContent: axis.label(i) });
+      if (!axis.kept(i)) span.classList.add("pad");
+      this.spans.push(span);
+    }
+    this.node.append(...this.spans);
+    const index = (event) => this.spans.indexOf(event.target);
+    const when = (does) => (event) => {
+      const i = index(event);
+      if (i >= 0) does(i, event);
+    };
+    let from = -1;
+    let dragged = false;
+    this.node.addEventListener("pointerdown", (event) => {
+      from = index(event);
+      dragged = false;
+    });
+    this.node.addEventListener("pointerover", when((i, event) => {
+      dragged ||= event.buttons === 1 && from >= 0 && i !== from;
+      if (dragged && event.buttons === 1) onSpan(Math.min(from, i), Math.max(from, i));
+      else onPoint(i);
+    }));
+    this.node.addEventListener("click", when((i) => dragged || onPin(i)));
+  }
+
+  paint(value, scale) {
+    this.spans.forEach((span, i) => {
+      if (!this.axis.kept(i)) return;
+      const number = value(i);
+      const back = scale.css(number);
+      if (span.dataset.back === back) return;
+      span.dataset.back = back;
+      span.style.backgroundColor = back;
+      span.style.color = scale.ink(number);
+    });
+  }
+
+  goTo(i, scroll = false) {
+    if (i === this.at) return;
+    this.spans[this.at]?.classList.remove("at");
+    this.spans[this.at]?.removeAttribute("aria-selected");
+    this.at = i;
+    const span = this.spans[i];
+    if (!span) return;
+    span.classList.add("at");
+    span.setAttribute("aria-selected", "true");
+    this.node.setAttribute("aria-activedescendant", span.id);
+    if (scroll) this.reveal(span);
+  }
+
+  // Scrolls the strip, never the page.
+  reveal(span) {
+    const [box, place] = [this.node.getBoundingClientRect(), span.getBoundingClientRect()];
+    if (place.top < box.top) this.node.scrollTop -= box.top - place.top + 4;
+    if (place.bottom > box.bottom) this.node.scrollTop += place.bottom - box.bottom + 4;
+  }
+
+  mark(name, isMarked) {
+    this.spans.forEach((span, i) => span.classList.toggle(name, isMarked(i)));
+  }
+}
