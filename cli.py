@@ -10,6 +10,7 @@ from kerasrnn import __version__
 from kerasrnn._commands.export import export
 from kerasrnn._commands.predict import predict
 from kerasrnn._commands.viz_attention import attention
+from kerasrnn._commands.viz_explore import explore
 from kerasrnn._commands.viz_gates import gates
 from kerasrnn._commands.viz_gradients import gradients
 from kerasrnn._commands.zoo_info import zoo_info
@@ -29,7 +30,7 @@ def main() -> None:
 
 @main.group()
 def viz() -> None:
-    """Draw what a model does, to a PNG, SVG or PDF file."""
+    """Draw what a model does, to a PNG, SVG or PDF file, or to an interactive page."""
 
 
 @main.group()
@@ -39,7 +40,7 @@ def zoo() -> None:
 
 for command in (export, predict):
     main.add_command(command)
-for command in (attention, gates, gradients):
+for command in (attention, explore, gates, gradients):
     viz.add_command(command)
 for command in (zoo_info, zoo_list):
     zoo.add_command(command)

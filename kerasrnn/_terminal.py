@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 FIGURES = (".png", ".svg", ".pdf")
+PAGE = ".html"
 THEMES = ("light", "dark", "print")
 DATA = (".npz", ".json")
 
@@ -73,7 +74,8 @@ def suffixed(*suffixes: str) -> Callable[..., Path | None]:
 
     def check(_: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
         if value is not None and value.suffix.lower() not in suffixes:
-            raise click.BadParameter(f"'{value}' must end in {', '.join(suffixes[:-1])} or {suffixes[-1]}.")
+            *most, last = suffixes
+            raise click.BadParameter(f"'{value}' must end in {', '.join(most)}{' or ' if most else ''}{last}.")
         return value
 
     return check
@@ -102,12 +104,12 @@ def window(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
     return start, stop
 
 
-def drawing(default_output: str) -> Callable[..., Any]:
-    """The arguments and options that every picture of a model has."""
+def drawing(default_output: str, *, page: bool = False) -> Callable[..., Any]:
+    """The arguments and options that every picture of a model has; `page`: whether it can be an interactive page."""
     return _all(
         click.argument("model", required=False),
         click.argument("text", required=False),
-        _output(default_output),
+        _output(default_output, page),
         click.option("--layer", help="Name of the layer to look at.  [default: the first of its kind]"),
         click.option(
             "--input",
@@ -137,15 +139,15 @@ def _all(*decorators: Callable[..., Any]) -> Callable[..., Any]:
     return lambda command: functools.reduce(lambda inner, decorate: decorate(inner), reversed(decorators), command)
 
 
-def _output(default: str) -> Callable[..., Any]:
+def _output(default: str, page: bool = False) -> Callable[..., Any]:
     return click.option(
         "-o",
         "--output",
         type=click.Path(path_type=Path),
         default=Path(default),
         show_default=True,
-        callback=suffixed(*FIGURES),
-        help="Picture to write; the suffix chooses PNG, SVG or PDF.",
+        callback=suffixed(*FIGURES, *([PAGE] if page else [])),
+        help=f"Picture to write; the suffix chooses PNG, SVG or PDF{', or HTML for an interactive page' * page}.",
     )
 
 

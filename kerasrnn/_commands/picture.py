@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from kerasrnn._terminal import console, echo_json
+from kerasrnn._terminal import PAGE, console, echo_json
 
 
 class Picture:
@@ -15,6 +15,7 @@ class Picture:
 
     Attributes:
         style: `theme` and `size`, keywords of every figure function.
+        is_page: whether an interactive page is wanted, and not a figure.
     """
 
     def __init__(
@@ -35,6 +36,9 @@ class Picture:
         if terminal and as_json:
             raise click.UsageError("--terminal and --json both go to stdout: choose one.")
         self.output = None if terminal and not typed("output") else output
+        self.is_page = self.output is not None and self.output.suffix.lower() == PAGE
+        if self.is_page:
+            _check_page_options(theme)
         for path in filter(None, (self.output, data)):
             check_writable(path)
         self.data = data
@@ -46,12 +50,18 @@ class Picture:
         """The title that was asked for, or else `what`."""
         return what if self._title is None else self._title
 
+    @property
+    def page_theme(self) -> str | None:
+        """The theme that a page begins with: the one typed, else that of whoever reads it."""
+        return self.style["theme"] if typed("theme") else None
+
     def finish(
         self,
         figure: Callable[[], Any],
         captured: Any,
         *,
         terminal: Callable[[Any], Any],
+        page: Callable[[], Any] | None = None,
         facts: dict[str, Any] | None = None,
     ) -> None:
         """Write and show what was asked for, then say where it is.
@@ -60,11 +70,16 @@ class Picture:
             figure: makes the figure; called only if one is wanted.
             captured: what `--data` writes and `--json` sums up; None where there is only `facts`.
             terminal: makes, from a `kerasrnn.viz.terminal.Screen`, what rich shows for `--terminal`.
+            page: makes the interactive page, where there is one.
             facts: further entries of the summary.
         """
         if self.data is not None:
             captured.save(self.data)
-        if self.output is not None:
+        if self.is_page and page is not None and self.output is not None:
+            from kerasrnn.viz import write_page
+
+            write_page(page(), self.output)
+        elif self.output is not None:
             from kerasrnn.viz import write_figure
 
             write_figure(figure(), self.output, dpi=self._dpi)
@@ -89,6 +104,15 @@ class Picture:
     def say(self, remark: str) -> None:
         if not self._quiet:
             click.echo(remark, err=True)
+
+
+def _check_page_options(theme: str) -> None:
+    """A page has a size and a resolution of its own, and no printer."""
+    for option in ("size", "dpi"):
+        if typed(option):
+            raise click.UsageError(f"--{option} is for figures: a page takes the size of its window.")
+    if theme == "print":
+        raise click.UsageError("--theme print is for figures: a page is light or dark.")
 
 
 def typed(option: str) -> bool:

@@ -71,13 +71,13 @@ class Session(Picture):
         self.inputs = user_model.in_order(arrays, self.model)
         self.targets = user_model.repeated(targets, self.inputs) if isinstance(targets, float) else targets
 
-    def capture(self, how: Callable[..., Any], *, along: bool = True, **options: Any) -> Any:
+    def capture(self, how: Callable[..., Any], *, along: bool = True, layer: str | None = None, **options: Any) -> Any:
         """Run the model under observation; unless `along` is False, the tokens of the layer go with the arrays."""
         from kerasrnn.viz.fonts import missing_scripts
         from kerasrnn.viz.user_model import failures_of_a_run
 
         try:
-            captured = how(self.model, self.inputs, layer=self.layer, **options)
+            captured = how(self.model, self.inputs, layer=layer or self.layer, **options)
         except failures_of_a_run() as error:
             raise ValueError(f"the model cannot be drawn with this input: {error}") from error
         if self.row >= len(captured.mask):
@@ -89,7 +89,7 @@ class Session(Picture):
             captured = dataclasses.replace(captured, **named)
         if self._window is not None:
             captured = self._windowed(captured)
-        if captured.note:
+        if captured.note and not self.is_page:  # a page has the other layers too
             self.say(captured.note)
         for key, count in captured.not_numbers().items():
             self.say(f"{key}: {count} values are NaN or infinite")
@@ -97,6 +97,23 @@ class Session(Picture):
         for script in missing_scripts(tokens):
             self.say(f"no font here has {script}: install one that has to see it drawn")
         return captured
+
+    def others(self, how: Callable[..., Any], first: Any, names: list[str]) -> list[Any]:
+        """The capture that was taken and one of each other of these layers that runs, in the order of the names.
+
+        Only the first where a layer was asked for, or steps, which other layers need not have.
+        """
+        if self.layer is not None or self._window is not None:
+            return [first]
+        found = {first.layer: first}
+        for name in names:
+            if name not in found:
+                try:
+                    found[name] = self.capture(how, layer=name)
+                except ValueError as error:
+                    self.say(f"layer {name} is left out: {error}")
+        order = {name: number for number, name in enumerate(names)}
+        return sorted(found.values(), key=lambda capture: order.get(capture.layer, -1))
 
     def _windowed(self, captured: Any) -> Any:
         start, stop = self._window or (0, None)

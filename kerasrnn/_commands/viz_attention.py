@@ -12,9 +12,10 @@ from kerasrnn._terminal import Examples, drawing, reports_errors
     cls=Examples,
     epilog="""kerasrnn viz attention
     kerasrnn viz attention dates_bahdanau "5 de agosto de 2026" -o slide.pdf
+    kerasrnn viz attention "5 de agosto de 2026" -o page.html
     kerasrnn viz attention my_model.keras --input batch.npy --data weights.npz""",
 )
-@drawing("attention.png")
+@drawing("attention.png", page=True)
 @reports_errors
 def attention(**given: Any) -> None:
     """What each produced token attended to, as a heatmap.
@@ -51,4 +52,11 @@ def attention(**given: Any) -> None:
             *(heatmap(screen, head, caption=text, **options) for head, text in zip(heads, captions, strict=True))
         )
 
-    session.finish(figure, capture, terminal=in_terminal)
+    def page() -> Any:
+        from kerasrnn.viz import attention_page
+        from kerasrnn.viz.capture.sites import attention_sites
+
+        captures = session.others(capture_attention, capture, [site.name for site in attention_sites(session.model)])
+        return attention_page(captures, row=row, title=title, theme=session.page_theme)
+
+    session.finish(figure, capture, terminal=in_terminal, page=page)

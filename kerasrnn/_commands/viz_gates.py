@@ -12,9 +12,10 @@ from kerasrnn._terminal import Examples, drawing, reports_errors
     cls=Examples,
     epilog="""kerasrnn viz gates
     kerasrnn viz gates dates_bahdanau "5 de agosto de 2026" --layer decoder -o decoder.svg
+    kerasrnn viz gates "5 de agosto de 2026" -o page.html
     kerasrnn viz gates my_model.keras --input batch.npy --layer lstm_1""",
 )
-@drawing("gates.png")
+@drawing("gates.png", page=True)
 @reports_errors
 def gates(**given: Any) -> None:
     """Every gate and state of a recurrent layer over time, units by steps.
@@ -38,4 +39,11 @@ def gates(**given: Any) -> None:
 
         return gate_panels(screen, arrays, tokens, mask=mask, title=title, first=capture.first)
 
-    session.finish(figure, capture, terminal=in_terminal)
+    def page() -> Any:
+        from kerasrnn.viz import gates_page
+        from kerasrnn.viz.capture.sites import recurrent_sites
+
+        captures = session.others(capture_gates, capture, [site.name for site in recurrent_sites(session.model)])
+        return gates_page(captures, row=session.row, title=title, theme=session.page_theme)
+
+    session.finish(figure, capture, terminal=in_terminal, page=page)

@@ -21,7 +21,7 @@ from kerasrnn._terminal import Examples, drawing, reports_errors
     help="Take the compiled loss against this target: a text, a number, or an .npy file.  [default: -log p of the "
     "model's own choice]",
 )
-@drawing("gradients.png")
+@drawing("gradients.png", page=True)
 @reports_errors
 def gradients(at: int | None, target: str | None, **given: Any) -> None:
     """How far back the loss reaches: its gradient with respect to the state at every step (BPTT), on a log scale.
@@ -74,7 +74,17 @@ def gradients(at: int | None, target: str | None, **given: Any) -> None:
         low, high = (np.floor(finite.min()), np.ceil(finite.max())) if finite.size else (0.0, 1.0)
         return Group(title, lines(screen, curves, columns=tokens, low=low, high=high, first=first))
 
-    session.finish(figure, capture, terminal=in_terminal)
+    def page() -> Any:
+        from functools import partial
+
+        from kerasrnn.viz import bptt_page
+        from kerasrnn.viz.capture.sites import recurrent_sites
+
+        how = partial(capture_gradients, at=at, target=session.targets)
+        captures = session.others(how, capture, [site.name for site in recurrent_sites(session.model)])
+        return bptt_page(captures, row=row, title=title, theme=session.page_theme)
+
+    session.finish(figure, capture, terminal=in_terminal, page=page)
 
 
 def _within(mark: dict[str, int] | None, first: int, steps: int) -> dict[str, int] | None:

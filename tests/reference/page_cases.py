@@ -1,6 +1,9 @@
-"""Interactive pages of small arrays, and tokens that try to get out of them."""
+"""Interactive pages of small arrays, tokens that try to get out of them, and what is in a page's file."""
 
+import base64
+import json
 from collections.abc import Callable, Iterator, Sequence
+from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
@@ -155,3 +158,43 @@ def strings(content: Any) -> Iterator[str]:
     elif isinstance(content, dict | list):
         for part in content.values() if isinstance(content, dict) else content:
             yield from strings(part)
+
+
+class Parts(HTMLParser):
+    """The scripts, styles and meta elements of a page, as an HTML parser sees them."""
+
+    def __init__(self, html: bytes) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.open = False
+        self.feed(html.decode("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.texts.append("")
+        self.open = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open = False
+
+    def handle_data(self, data: str) -> None:
+        if self.open:
+            self.texts[-1] += data
+
+    def all(self, tag: str) -> list[tuple[dict[str, str | None], str]]:
+        return [(attrs, text) for (name, attrs), text in zip(self.tags, self.texts, strict=True) if name == tag]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return json.loads(self.all("script")[0][1])
+
+
+def unpacked(content: dict[str, Any]) -> np.ndarray:
+    raw = base64.b64decode(content["values"])
+    kind = {"float32": "<f4", "uint16": "<u2", "uint8": "u1"}[content["kind"]]
+    array = np.frombuffer(raw, kind).reshape(content["shape"])
+    if kind != "<u2":
+        return array
+    values = content["low"] + array.astype(float) * (content["high"] - content["low"]) / 65534
+    return np.where(array == 65535, np.nan, values)

@@ -2,15 +2,13 @@
 
 import base64
 import hashlib
-import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import page_cases
 import pytest
+from page_cases import Parts, unpacked
 
 from kerasrnn.viz.arrays import Capture
 from kerasrnn.viz.pages.attention import attention_page
@@ -19,49 +17,9 @@ from kerasrnn.viz.pages.bptt import bptt_page
 from kerasrnn.viz.pages.explorer import explorer_page
 from kerasrnn.viz.pages.gates import gates_page
 from kerasrnn.viz.pages.jacobian import jacobian_page
-from kerasrnn.viz.pages.page import Page, packed, write_page
+from kerasrnn.viz.pages.page import packed, write_page
 
 ASSETS = Path(__file__).parents[2] / "viz" / "pages" / "assets"
-
-
-class Parts(HTMLParser):
-    """The scripts, styles and meta elements of a page, as an HTML parser sees them."""
-
-    def __init__(self, page: Page) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.open = False
-        self.feed(page.html.decode("utf-8"))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self.texts.append("")
-        self.open = True
-
-    def handle_endtag(self, tag: str) -> None:
-        self.open = False
-
-    def handle_data(self, data: str) -> None:
-        if self.open:
-            self.texts[-1] += data
-
-    def all(self, tag: str) -> list[tuple[dict[str, str | None], str]]:
-        return [(attrs, text) for (name, attrs), text in zip(self.tags, self.texts, strict=True) if name == tag]
-
-    @property
-    def data(self) -> dict[str, Any]:
-        return json.loads(self.all("script")[0][1])
-
-
-def unpacked(content: dict[str, Any]) -> np.ndarray:
-    raw = base64.b64decode(content["values"])
-    kind = {"float32": "<f4", "uint16": "<u2", "uint8": "u1"}[content["kind"]]
-    array = np.frombuffer(raw, kind).reshape(content["shape"])
-    if kind != "<u2":
-        return array
-    values = content["low"] + array.astype(float) * (content["high"] - content["low"]) / 65534
-    return np.where(array == 65535, np.nan, values)
 
 
 @pytest.mark.parametrize("name", page_cases.PAGES)
@@ -75,7 +33,7 @@ def test_the_same_arrays_give_the_same_bytes(name: str) -> None:
 def test_a_page_holds_two_scripts_of_its_own_and_no_address(name: str) -> None:
     """The policy names exactly this script and this style, so the browser runs and applies no others."""
     page = page_cases.PAGES[name]()
-    parts = Parts(page)
+    parts = Parts(page.html)
     (data, _), (_, script) = parts.all("script")
     assert data == {"type": "application/json", "id": "data"}
     ((_, style),) = parts.all("style")
@@ -101,8 +59,8 @@ def test_a_page_holds_two_scripts_of_its_own_and_no_address(name: str) -> None:
 @pytest.mark.parametrize("name", page_cases.WITH_TOKENS)
 def test_hostile_tokens_stay_data(name: str) -> None:
     """No token adds an element, ends the data, or reaches a renderer with a power to do anything."""
-    plain, hostile = Parts(page_cases.PAGES[name]()), page_cases.WITH_TOKENS[name](page_cases.HOSTILE)
-    parts = Parts(hostile)
+    plain, hostile = Parts(page_cases.PAGES[name]().html), page_cases.WITH_TOKENS[name](page_cases.HOSTILE)
+    parts = Parts(hostile.html)
     assert [tag for tag, _ in parts.tags] == [tag for tag, _ in plain.tags]
     raw = re.search(r'id="data">(.*?)</script>', hostile.html.decode(), re.DOTALL)[1]
     assert raw.isascii()
@@ -115,7 +73,7 @@ def test_hostile_tokens_stay_data(name: str) -> None:
 
 def test_an_attention_page_holds_the_weights_of_every_head_and_layer() -> None:
     first, second = page_cases.attention_capture(), page_cases.attention_capture(heads=1, layer="other")
-    layers = Parts(attention_page([first, second], row=1)).data["layers"]
+    layers = Parts(attention_page([first, second], row=1).html).data["layers"]
     for layer, capture in zip(layers, (first, second), strict=True):
         weights = capture.arrays[f"{capture.layer}/alignment"][1]
         np.testing.assert_array_equal(unpacked(layer["values"]), weights.reshape(-1, *weights.shape[-2:]).astype("f4"))
@@ -126,7 +84,7 @@ def test_an_attention_page_holds_the_weights_of_every_head_and_layer() -> None:
 
 def test_a_gates_page_holds_every_gate_of_both_directions() -> None:
     capture = page_cases.gates_capture(directions=("forward/", "backward/"))
-    layers = Parts(gates_page(capture, row=1)).data["layers"]
+    layers = Parts(gates_page(capture, row=1).html).data["layers"]
     assert [layer["name"] for layer in layers] == ["encoder, forward", "encoder, backward"]
     for layer, direction in zip(layers, ("forward", "backward"), strict=True):
         assert list(layer["arrays"]) == ["input", "forget", "output", "candidate", "cell", "hidden"]

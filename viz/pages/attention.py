@@ -8,7 +8,9 @@ from kerasrnn.viz.arrays import Capture
 from kerasrnn.viz.pages.page import Page, assembled, axis, captures_of, packed
 
 
-def attention_page(captures: Capture | Sequence[Capture], *, row: int = 0, title: str | None = None) -> Page:
+def attention_page(
+    captures: Capture | Sequence[Capture], *, row: int = 0, title: str | None = None, theme: str | None = None
+) -> Page:
     """Make a page of the alignments of one or more layers, with weights from 0 to 1 as in `attention_heatmap`.
 
     Args:
@@ -16,6 +18,7 @@ def attention_page(captures: Capture | Sequence[Capture], *, row: int = 0, title
             with several, the page has a selector of layers.
         row: row of the batch.
         title: a line above.
+        theme: `light` or `dark` at first; None for the reader's system's.
 
     Returns:
         The page.
@@ -33,7 +36,7 @@ def attention_page(captures: Capture | Sequence[Capture], *, row: int = 0, title
             {
                 "name": capture.layer,
                 "values": packed(np.asarray(weights)),
-                "rows": axis("produced", weights.shape[1], tokens[row] if tokens else None, mask),
+                "rows": axis("produced", weights.shape[1], tokens[row] if tokens else None, mask, capture.first),
                 "columns": axis(
                     "source",
                     weights.shape[2],
@@ -51,4 +54,4 @@ def attention_page(captures: Capture | Sequence[Capture], *, row: int = 0, title
         "most": "looks most at",
         "valueName": "attention weight",
     }
-    return assembled(f"attention of {names}", title, ("matrix.js", "strip.js", "pair.js"), content)
+    return assembled(f"attention of {names}", title, theme, ("matrix.js", "strip.js", "pair.js"), content)

@@ -17,6 +17,7 @@ def beam_page(
     *,
     texts: Sequence[str] | None = None,
     title: str | None = None,
+    theme: str | None = None,
 ) -> Page:
     """Make a page of one search: a node for each of k hypotheses after each of t steps, best first.
 
@@ -29,6 +30,7 @@ def beam_page(
         finished: (t, k) bool, whether it has ended.
         texts: the texts after the last step; by default their tokens, joined.
         title: a line above.
+        theme: `light` or `dark` at first; None for the reader's system's.
 
     Returns:
         The page.
@@ -56,7 +58,7 @@ def beam_page(
     }
     steps, width = scores.shape
     what = f"beam search, {width} wide, {steps} steps"
-    return assembled(what, title, ("matrix.js", "beam.js"), content)
+    return assembled(what, title, theme, ("matrix.js", "beam.js"), content)
 
 
 def _joined(tokens: Sequence[Sequence[str]], parents: np.ndarray, finished: np.ndarray) -> list[str]:

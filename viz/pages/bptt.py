@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from kerasrnn.viz.arrays import Capture
 from kerasrnn.viz.pages.page import Page, assembled, axis, captures_of, packed
 
 
-def bptt_page(captures: Capture | Sequence[Capture], *, row: int = 0, title: str | None = None) -> Page:
+def bptt_page(
+    captures: Capture | Sequence[Capture], *, row: int = 0, title: str | None = None, theme: str | None = None
+) -> Page:
     """Make a page of the gradient norms at every step of one or more layers, on a log scale as in `bptt_curve`.
 
     Args:
         captures: what `capture_gradients` returns; several give a selector of layers.
         row: row of the batch.
         title: a line above.
+        theme: `light` or `dark` at first; None for the reader's system's.
 
     Returns:
         The page.
@@ -24,16 +25,14 @@ def bptt_page(captures: Capture | Sequence[Capture], *, row: int = 0, title: str
     """
     layers = []
     for capture in captures_of(captures, row, "bptt"):
-        directions = list(capture.facts.get("horizon", {}))
-        curves = []
-        for number, (name, norms) in enumerate(capture.one(row).items()):
-            direction = name.rpartition("/")[0] or (directions[number] if number < len(directions) else "forward")
-            curves.append({"name": direction, "backwards": direction == "backward", "norms": packed(np.asarray(norms))})
-        if len(curves) == 1 and curves[0]["name"] == "forward":
-            curves[0]["name"] = ""
+        norms = capture.norms(row)
+        curves = [
+            {"name": name if len(norms) > 1 else "", "backwards": name == "backward", "norms": packed(norm)}
+            for name, norm in norms.items()
+        ]
         tokens = capture.tokens[row] if capture.tokens else None
-        steps = axis("step", capture.mask.shape[1], tokens, capture.mask[row])
+        steps = axis("step", capture.mask.shape[1], tokens, capture.mask[row], capture.first)
         layers.append({"name": capture.layer, "curves": curves, "steps": steps})
     names = ", ".join(layer["name"] for layer in layers)
     scripts = ("matrix.js", "strip.js", "chart.js", "curve.js")
-    return assembled(f"gradient of the loss at {names}", title, scripts, {"layers": layers})
+    return assembled(f"gradient of the loss at {names}", title, theme, scripts, {"layers": layers})

@@ -26,7 +26,7 @@ _CELLS: dict[str, Any] = {
 }
 
 
-def explorer_page(cell: str = "lstm", *, title: str | None = None) -> Page:
+def explorer_page(cell: str = "lstm", *, title: str | None = None, theme: str | None = None) -> Page:
     """Make a page of one unit of a cell, with its equations and their numbers; no model is needed.
 
     The equations are those of `kerasrnn.layers.LSTMCell` and of `GRUCell` with `reset_after=True`, Keras' default.
@@ -34,6 +34,7 @@ def explorer_page(cell: str = "lstm", *, title: str | None = None) -> Page:
     Args:
         cell: `lstm` or `gru`, the one shown first.
         title: a line above.
+        theme: `light` or `dark` at first; None for the reader's system's.
 
     Returns:
         The page.
@@ -45,4 +46,4 @@ def explorer_page(cell: str = "lstm", *, title: str | None = None) -> Page:
         raise ValueError(f"cell: expected {' or '.join(map(repr, _CELLS))}, received {cell!r}")
     content = {"cell": cell, "cells": _CELLS}
     scripts = ("matrix.js", "chart.js", "cells.js", "explorer.js")
-    return assembled("gate explorer", "What a gate does" if title is None else title, scripts, content)
+    return assembled("gate explorer", "What a gate does" if title is None else title, theme, scripts, content)

@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 
 from kerasrnn.viz.arrays import Capture
-from kerasrnn.viz.pages.page import ORDER, Page, assembled, axis, captures_of, packed
+from kerasrnn.viz.names import caption_of, is_signed, rank
+from kerasrnn.viz.pages.page import Page, assembled, axis, captures_of, packed
 
 
-def gates_page(captures: Capture | Sequence[Capture], *, row: int = 0, title: str | None = None) -> Page:
+def gates_page(
+    captures: Capture | Sequence[Capture], *, row: int = 0, title: str | None = None, theme: str | None = None
+) -> Page:
     """Make a page of the gates and states of one or more recurrent layers.
 
     Gates are drawn from 0 to 1, signed values symmetrically, as in `gates_heatmap`. A threshold and a span of steps
@@ -20,6 +23,7 @@ def gates_page(captures: Capture | Sequence[Capture], *, row: int = 0, title: st
             (b, t, u); layers and the two directions of a Bidirectional one get a selector.
         row: row of the batch.
         title: a line above.
+        theme: `light` or `dark` at first; None for the reader's system's.
 
     Returns:
         The page.
@@ -32,7 +36,7 @@ def gates_page(captures: Capture | Sequence[Capture], *, row: int = 0, title: st
     names = ", ".join(capture.layer for capture in found)
     scripts = ("matrix.js", "strip.js", "chart.js", "gates.js")
     content = {"layers": layers}
-    return assembled(f"gates and states of {names}", title, scripts, content)
+    return assembled(f"gates and states of {names}", title, theme, scripts, content)
 
 
 def _layers(capture: Capture, row: int) -> list[dict[str, Any]]:
@@ -50,7 +54,7 @@ def _layer(capture: Capture, row: int, part: str, arrays: Mapping[str, np.ndarra
         raise ValueError(f"captures: expected arrays (b, t, u) of one shape in {capture.layer!r}, received {shapes}")
     steps = next(iter(shapes.values()))[0]
     kept = capture.mask[row]
-    ordered = sorted(arrays, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+    ordered = sorted(arrays, key=rank)
     limits = {}
     for name in ordered:
         finite = arrays[name][kept][np.isfinite(arrays[name][kept])]
@@ -58,6 +62,8 @@ def _layer(capture: Capture, row: int, part: str, arrays: Mapping[str, np.ndarra
     return {
         "name": f"{capture.layer}, {part}" if part else capture.layer,
         "arrays": {name: packed(arrays[name]) for name in ordered},
+        "captions": {name: caption_of(name) for name in ordered},
+        "signed": [name for name in ordered if is_signed(name)],
         "limits": limits,
-        "steps": axis("step", steps, capture.tokens[row] if capture.tokens else None, kept),
+        "steps": axis("step", steps, capture.tokens[row] if capture.tokens else None, kept, capture.first),
     }

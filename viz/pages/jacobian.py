@@ -8,7 +8,9 @@ from kerasrnn.viz.arrays import Capture
 from kerasrnn.viz.pages.page import Page, assembled, axis, captures_of, packed
 
 
-def jacobian_page(captures: Capture | Sequence[Capture], *, row: int = 0, title: str | None = None) -> Page:
+def jacobian_page(
+    captures: Capture | Sequence[Capture], *, row: int = 0, title: str | None = None, theme: str | None = None
+) -> Page:
     """Make a page of the norms of the outputs' gradients with respect to each input, on a log scale of four decades.
 
     Pointing at an output colours the input text by what that output depends on; a switch divides every row by its
@@ -18,6 +20,7 @@ def jacobian_page(captures: Capture | Sequence[Capture], *, row: int = 0, title:
         captures: with an array `jacobian` each, outputs by inputs; several give a selector of layers.
         row: row of the batch.
         title: a line above.
+        theme: `light` or `dark` at first; None for the reader's system's.
 
     Returns:
         The page.
@@ -35,7 +38,9 @@ def jacobian_page(captures: Capture | Sequence[Capture], *, row: int = 0, title:
             {
                 "name": capture.layer,
                 "values": packed(norms[None]),
-                "rows": axis("output", norms.shape[0], tokens[row] if tokens else None, capture.mask[row]),
+                "rows": axis(
+                    "output", norms.shape[0], tokens[row] if tokens else None, capture.mask[row], capture.first
+                ),
                 "columns": axis("input", norms.shape[1], sources[row] if sources else None, source_mask[row]),
                 "high": float(finite.max(initial=0.0)) or 1.0,
             }
@@ -48,4 +53,4 @@ def jacobian_page(captures: Capture | Sequence[Capture], *, row: int = 0, title:
         "most": "depends most on",
         "valueName": "norm of the gradient",
     }
-    return assembled(f"jacobian of {names}", title, ("matrix.js", "strip.js", "pair.js"), content)
+    return assembled(f"jacobian of {names}", title, theme, ("matrix.js", "strip.js", "pair.js"), content)

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from kerasrnn.viz.arrays import Capture
+from kerasrnn.viz.figures.themes import LOOKS
 from kerasrnn.viz.tokens import title_text, visible
 from kerasrnn.viz.write import write_bytes_atomically
 
 MOST_NUMBERS = 40_000_000
 _MOST_EXACT = 2_000_000  # above it, an array is rounded to 65535 levels
 _FRAME = ("dom.js", "colours.js", "pens.js", "start.js")
-# Keras' names, in the order in which a reader looks at them.
-ORDER = ("input", "forget", "output", "update", "reset", "candidate", "cell", "hidden")
+THEMES = ("light", "dark")
 
 
 @dataclass(frozen=True)
@@ -48,20 +48,23 @@ def write_page(page: Page, path: str | os.PathLike[str]) -> None:
     write_bytes_atomically(path, page.html)
 
 
-def assembled(what: str, title: str | None, scripts: Sequence[str], content: dict[str, Any]) -> Page:
+def assembled(what: str, title: str | None, theme: str | None, scripts: Sequence[str], content: dict[str, Any]) -> Page:
     """Join template, style, scripts and data into a page.
 
     Args:
         what: a line above the title that says what kind of picture this is.
         title: the title; `what` where it is None.
+        theme: `light` or `dark` at first; None for the system's.
         scripts: names of the page's own scripts among the assets, the last of which starts it.
         content: what these scripts read, as JSON can hold it.
 
     Raises:
-        ValueError: more numbers than a browser can hold.
+        ValueError: another theme.
     """
+    if theme is not None and theme not in THEMES:
+        raise ValueError(f"theme: expected {' or '.join(map(repr, THEMES))} for a page, received {theme!r}")
     title = title_text(what if title is None else title)
-    data = {"what": what, "title": title, "tables": _tables(), **content}
+    data = {"what": what, "title": title, "theme": theme, "tables": _tables(), **content}
     style = "\n" + _asset("page.css")
     code = "\n".join(_asset(name) for name in (*_FRAME, *scripts))
     script = f'\n"use strict";\n(() => {{\n{code}}})();\n'
@@ -100,12 +103,15 @@ def packed(array: np.ndarray) -> dict[str, Any]:
     return {"shape": array.shape, "kind": "uint16", "low": low, "high": high, "values": _base64(levels.astype("<u2"))}
 
 
-def axis(name: str, count: int, tokens: Sequence[str] | None, mask: np.ndarray | None) -> dict[str, Any]:
+def axis(
+    name: str, count: int, tokens: Sequence[str] | None, mask: np.ndarray | None, first: int = 0
+) -> dict[str, Any]:
     """One axis as the pages' `axisOf` reads it; tokens are made visible, a mask without gaps is left out."""
     masked = mask is not None and not np.asarray(mask).all()
     return {
         "name": name,
         "count": count,
+        "first": first,
         "tokens": None if tokens is None else [visible(token) for token in tokens],
         "mask": packed(np.asarray(mask, bool)) if masked else None,
     }
@@ -140,11 +146,10 @@ def _asset(name: str) -> str:
 
 def _tables() -> dict[str, Any]:
     """The colour maps of the figures, 256 RGB triples each; a dark page has a signed one that is dark at zero."""
-    import matplotlib
-
-    maps = {"weights": "viridis", "signed": "RdBu_r", "signed_dark": "berlin"}
+    light, dark = LOOKS["light"], LOOKS["dark"]
+    maps = {"weights": light.map(), "signed": light.map(signed=True), "signed_dark": dark.map(signed=True)}
     steps = np.linspace(0, 1, 256)
-    tables = {name: matplotlib.colormaps[cmap](steps, bytes=True)[:, :3] for name, cmap in maps.items()}
+    tables = {name: colours(steps, bytes=True)[:, :3] for name, colours in maps.items()}
     return {name: {"shape": [256, 3], "kind": "uint8", "values": _base64(table)} for name, table in tables.items()}
 
 

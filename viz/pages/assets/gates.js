@@ -1,6 +1,5 @@
 // Gates and states of a layer: all units over time, one unit in detail, and which units are on where.
 
-const GATES = ["input", "forget", "output", "update", "reset"];
 const LINES = { input: 1, forget: 2, output: 3, candidate: 4, cell: 5, "tanh cell": 5, hidden: 6, update: 2, reset: 1 };
 
 function drawGates(data, root) {
@@ -41,6 +40,7 @@ class Gates {
     this.arrays = new Map(Object.entries(layer.arrays).map(([name, packed]) => [name, new Numbers(packed)]));
     this.axis = axisOf(layer.steps);
     [this.steps, this.units] = this.arrays.values().next().value.shape;
+    this.captions = { ...layer.captions, "tanh cell": "tanh of the cell state" };
     if (this.arrays.has("cell")) this.arrays.set("tanh cell", squashed(this.arrays.get("cell")));
     this.name = ["forget", "update"].find((name) => this.arrays.has(name)) ?? this.arrays.keys().next().value;
     this.unitOrder = Array.from({ length: this.units }, (_, i) => i);
@@ -89,7 +89,7 @@ class Gates {
       values: (step) => this.at(name, step, this.unit),
     }));
     const isBounded = (name) => name !== "cell" || !this.arrays.has("tanh cell");
-    const [gates, numbers] = [lines(isGate), lines((name) => !isGate(name))];
+    const [gates, numbers] = [lines((name) => this.isGate(name)), lines((name) => !this.isGate(name))];
     const states = numbers.filter(({ name }) => isBounded(name));
     const chart = (id, label, chosen, low, high) => new Chart({
       id, label, axis: this.axis, lines: chosen, low, high, onPoint: (step) => this.point(this.matrix.row, step),
@@ -118,7 +118,7 @@ class Gates {
       const choices = layers.map((layer, i) => [String(i), layer.name]);
       parts.push(select("layer", "layer", choices, String(this.index), (value) => this.onLayer(Number(value))).node);
     }
-    this.nameSelect = select("name", "gate or state", [...this.arrays.keys()].map((name) => [name, captionOf(name)]), this.name, (name) => {
+    this.nameSelect = select("name", "gate or state", [...this.arrays.keys()].map((name) => [name, this.captions[name]]), this.name, (name) => {
       this.name = name;
       this.repaint();
     });
@@ -160,12 +160,17 @@ class Gates {
     return this.arrays.get(name).values[step * this.units + unit];
   }
 
+  // Gates run from 0 to 1, everything else around zero.
+  isGate(name) {
+    return name !== "tanh cell" && !this.layer.signed.includes(name);
+  }
+
   limitOf(name) {
-    return isGate(name) ? 1 : this.arrays.get(name).limit ?? this.layer.limits[name];
+    return this.isGate(name) ? 1 : this.arrays.get(name).limit ?? this.layer.limits[name];
   }
 
   scale() {
-    return scaleOf(isGate(this.name) ? "weights" : "signed", { high: this.limitOf(this.name), name: captionOf(this.name) });
+    return scaleOf(this.isGate(this.name) ? "weights" : "signed", { high: this.limitOf(this.name), name: this.captions[this.name] });
   }
 
   // Rows in the chosen order of the units: a copy, unless they stand as they are.
@@ -292,7 +297,7 @@ class Gates {
     this.strip.mark("in-span", (i) => this.span && i >= this.span[0] && i <= this.span[1]);
     this.follow();
     for (const [, legend] of this.charts) legend.show(step);
-    this.unitTitle.textContent = `unit ${unit}: ${captionOf(this.name)} over the text`;
+    this.unitTitle.textContent = `unit ${unit}: ${this.captions[this.name]} over the text`;
     if (sync) this.unitInput.value = unit;
     this.list(on);
     this.describe(unit, step);
@@ -328,7 +333,7 @@ class Gates {
 
   describe(unit, step) {
     const number = el("span", { className: "value", id: "value", textContent: format(this.at(this.name, step, unit)) });
-    const parts = [`${captionOf(this.name)} of unit ${unit} at `, ...this.axis.words(step), ": ", number];
+    const parts = [`${this.captions[this.name]} of unit ${unit} at `, ...this.axis.words(step), ": ", number];
     if (!this.axis.kept(step)) parts.push(" (padding)");
     if (this.pinned) parts.push(" ", el("span", { className: "pinned-note", textContent: `unit ${this.unit}, step ${this.matrix.column} pinned` }));
     this.readout.replaceChildren(...parts);
@@ -337,16 +342,6 @@ class Gates {
   svg() {
     return this.matrix.svg();
   }
-}
-
-function isGate(name) {
-  return GATES.includes(name);
-}
-
-function captionOf(name) {
-  const captions = { candidate: "candidate", cell: "cell state", hidden: "hidden state", "tanh cell": "tanh of the cell state" };
-  if (name === "update") return "update gate (1 keeps)";
-  return isGate(name) ? `${name} gate` : captions[name] ?? name;
 }
 
 function squashed({ shape, values }) {

@@ -55,6 +55,7 @@ class Pair {
       onPoint: (i) => this.point(this.shown(), i),
       onPin: (i) => this.point(this.shown(), i),
     });
+    this.matrix.column = this.largestOf(0);
     this.produced = new Strip({
       id: "rows",
       label: `${this.rows.name} tokens: the row that is shown`,
@@ -117,6 +118,13 @@ class Pair {
       el("section", {}, name(this.rows.name), this.produced.node),
       el("section", {}, this.listTitle, this.list, this.onCount));
     return el("div", { className: "side" }, el("section", {}, this.matrix.canvas), side);
+  }
+
+  // The column that a row has its largest value in: the first to point at.
+  largestOf(row) {
+    let [at, largest] = [0, -Infinity];
+    for (let i = 0; i < this.columns.count; i++) if (this.matrix.value(row, i) > largest) [at, largest] = [i, this.matrix.value(row, i)];
+    return at;
   }
 
   shown() {

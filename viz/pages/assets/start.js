@@ -10,7 +10,7 @@ function start(draw) {
   document.getElementById("what").textContent = data.what === data.title ? "" : data.what;
   document.getElementById("main").replaceChildren();
   addTools();
-  followTheme();
+  followTheme(data.theme);
   draw(data, document.getElementById("main"));
   addKeys();
   page.repaint();
@@ -21,11 +21,11 @@ function setTheme(theme) {
   document.getElementById("theme").setAttribute("aria-pressed", String(theme === "dark"));
 }
 
-// The theme of the system, until the reader chooses another.
-function followTheme() {
+// The theme that the page was made with or else the system's, until the reader chooses another.
+function followTheme(theme) {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  let chosen = false;
-  setTheme(dark.matches ? "dark" : "light");
+  let chosen = theme !== null;
+  setTheme(theme ?? (dark.matches ? "dark" : "light"));
   dark.addEventListener("change", () => {
     if (chosen) return;
     setTheme(dark.matches ? "dark" : "light");
