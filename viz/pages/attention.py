@@ -46,7 +46,7 @@ def attention_page(
                 "high": 1,
             }
         )
-    names = ", ".join(layer["name"] for layer in layers)
+    names = ", ".join(str(layer["name"]) for layer in layers)
     content = {
         "layers": layers,
         "log": False,

@@ -33,6 +33,6 @@ def bptt_page(
         tokens = capture.tokens[row] if capture.tokens else None
         steps = axis("step", capture.mask.shape[1], tokens, capture.mask[row], capture.first)
         layers.append({"name": capture.layer, "curves": curves, "steps": steps})
-    names = ", ".join(layer["name"] for layer in layers)
+    names = ", ".join(str(layer["name"]) for layer in layers)
     scripts = ("matrix.js", "strip.js", "chart.js", "curve.js")
     return assembled(f"gradient of the loss at {names}", title, theme, scripts, {"layers": layers})

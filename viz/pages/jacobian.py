@@ -45,7 +45,7 @@ def jacobian_page(
                 "high": float(finite.max(initial=0.0)) or 1.0,
             }
         )
-    names = ", ".join(layer["name"] for layer in layers)
+    names = ", ".join(str(layer["name"]) for layer in layers)
     content = {
         "layers": layers,
         "log": True,
