@@ -10,9 +10,14 @@ from kerasrnn import __version__
 from kerasrnn._commands.export import export
 from kerasrnn._commands.predict import predict
 from kerasrnn._commands.viz_attention import attention
+from kerasrnn._commands.viz_beam import beam
+from kerasrnn._commands.viz_diff import diff
 from kerasrnn._commands.viz_explore import explore
 from kerasrnn._commands.viz_gates import gates
 from kerasrnn._commands.viz_gradients import gradients
+from kerasrnn._commands.viz_intervene import intervene
+from kerasrnn._commands.viz_length import length
+from kerasrnn._commands.viz_match import match
 from kerasrnn._commands.zoo_info import zoo_info
 from kerasrnn._commands.zoo_list import zoo_list
 from kerasrnn._terminal import OneLineErrors
@@ -40,7 +45,7 @@ def zoo() -> None:
 
 for command in (export, predict):
     main.add_command(command)
-for command in (attention, explore, gates, gradients):
+for command in (attention, beam, diff, explore, gates, gradients, intervene, length, match):
     viz.add_command(command)
 for command in (zoo_info, zoo_list):
     zoo.add_command(command)

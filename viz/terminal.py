@@ -203,6 +203,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "")
     return made
 
 
+def heading(title: str, *parts: RenderableType) -> RenderableType:
+    """A title and what stands below it, each as wide as it needs."""
+    return Group(*([Text(title_text(title))] if title else []), *parts)
+
+
 def legend(screen: Screen, signed: bool, limit: float) -> Text:
     """The scale, in a line."""
     ends = (f"{-limit:.3g}".replace("-", "−") if signed else "0"), f"{limit:.3g}"

@@ -16,6 +16,7 @@ class Picture:
     Attributes:
         style: `theme` and `size`, keywords of every figure function.
         is_page: whether an interactive page is wanted, and not a figure.
+        wanted_title: the title that was asked for, or None.
     """
 
     def __init__(
@@ -44,11 +45,11 @@ class Picture:
         self.data = data
         self.style: dict[str, Any] = {"theme": theme, "size": size}
         self._dpi, self._terminal = dpi, terminal
-        self._title, self._as_json, self._quiet = title, as_json, quiet
+        self.wanted_title, self._as_json, self._quiet = title, as_json, quiet
 
     def title(self, what: str) -> str:
         """The title that was asked for, or else `what`."""
-        return what if self._title is None else self._title
+        return what if self.wanted_title is None else self.wanted_title
 
     @property
     def page_theme(self) -> str | None:

@@ -125,8 +125,8 @@ class Session(Picture):
 
     def title(self, what: str) -> str:
         """The title of the picture: what was read and answered, and how sure the model was."""
-        if self._title is not None:
-            return self._title
+        if self.wanted_title is not None:
+            return self.wanted_title
         if self.observed is None:
             return what
         prediction = self.observed.predictions[0]

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from kerasrnn.viz.matching import Match, find_matches, selection_of, units_on
+from kerasrnn.viz import Capture
+from kerasrnn.viz.matching import Match, find_matches, selection_of, states_of, units_on
 
 
 def by_hand(corpus: list[np.ndarray], selection: np.ndarray, without: tuple[int, int, int] | None) -> list[Match]:
@@ -52,6 +53,38 @@ def test_more_units_than_bits_of_a_word(rng: np.random.Generator) -> None:
     selection[[299, 0]] = True
     assert find_matches([on], selection) == [Match(0, 1, 4, 1, 2)]
     assert find_matches([on], np.zeros(300, bool)) == []
+
+
+def test_a_match_of_several_steps(rng: np.random.Generator) -> None:
+    corpus = [rng.random((30, 6)) < 0.8 for _ in range(3)]
+    selection = np.ones(6, bool)
+    found = find_matches(corpus, selection, limit=1000, least=3)
+    assert found
+    assert all(match.stop - match.start >= 3 for match in found)
+    with pytest.raises(ValueError, match="least: expected at least 1 step, received 0"):
+        find_matches(corpus, selection, least=0)
+
+
+def test_units_that_are_off_beside_the_span() -> None:
+    on = np.array([[1, 0, 0, 1], [1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 0, 0]], bool)
+    assert selection_of(on, 1, 3).tolist() == [True] * 4
+    assert selection_of(on, 1, 3, off_before=True).tolist() == [False, True, True, False]
+    assert selection_of(on, 1, 3, off_after=True).tolist() == [False, False, True, True]
+    assert selection_of(on, 0, 4, off_before=True, off_after=True).tolist() == [True, False, False, False]
+
+
+def test_what_is_compared(rng: np.random.Generator) -> None:
+    """tanh of the cell where there is one, else the hidden state; both directions side by side."""
+    cell, hidden = rng.standard_normal((2, 1, 3, 2)) * 3
+    states, units = states_of(Capture({"a/cell": cell, "a/hidden": hidden}, "a"))
+    np.testing.assert_allclose(states, np.tanh(cell))
+    assert units == ["0", "1"]
+    both = {"b/forward/hidden": hidden, "b/backward/hidden": cell, "b/forward/update": hidden}
+    states, units = states_of(Capture(both, "b"))
+    np.testing.assert_allclose(states, np.concatenate([hidden, cell], axis=-1))
+    assert units == ["forward/0", "forward/1", "backward/0", "backward/1"]
+    with pytest.raises(ValueError, match="expected a cell or a hidden state, received forget"):
+        states_of(Capture({"a/forget": cell}, "a"))
 
 
 def test_units_that_are_on() -> None:

@@ -1,0 +1,58 @@
+"""More of what a model reads: lines of a text file, or another batch."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kerasrnn._commands.session import Session
+
+_AT_ONCE = 64  # texts
+
+
+def batches(session: Session, path: Path) -> Iterator[tuple[Any, Any]]:
+    """The batches of a corpus: what the model takes, and the observation of its texts, or None for arrays.
+
+    Lines that a trained model cannot read are left out, and said so.
+
+    Raises:
+        ValueError: a file that is none, or without a line that the model can read.
+    """
+    from kerasrnn.viz import user_model
+
+    if session.task is None:
+        yield user_model.in_order(user_model.read_arrays(path), session.model), None
+        return
+    lines = readable_lines(session, path)
+    for start in range(0, len(lines), _AT_ONCE):
+        observed = session.task.observe(lines[start : start + _AT_ONCE])
+        yield observed.inputs, observed
+
+
+def readable_lines(session: Session, path: Path) -> list[str]:
+    """The lines of a file that the session's model can read."""
+    found, reasons = [], []
+    for line in _lines(path):
+        try:
+            session.task.encode([line])
+        except ValueError as error:
+            reasons.append(str(error))
+        else:
+            found.append(line)
+    if not found:
+        why = f": {reasons[0]}" if reasons else ", one text a line"
+        raise ValueError(f"{path} has no line that {session.task.name} can read{why}")
+    if reasons:
+        session.say(f"{path}: {len(reasons)} of {len(reasons) + len(found)} lines are left out ({reasons[0]})")
+    return found
+
+
+def _lines(path: Path) -> list[str]:
+    if path.suffix.lower() in (".npy", ".npz"):
+        raise ValueError(f"{path} holds arrays, and this model reads texts: give a file with one text a line.")
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text (byte {error.start}): convert it first.") from error
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror or error}. Give a file with one text a line.") from error
+    return [line for line in text.splitlines() if line.strip()]

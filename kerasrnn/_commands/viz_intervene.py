@@ -1,0 +1,132 @@
+"""`kerasrnn viz intervene`."""
+
+import re
+from typing import Any
+
+import click
+
+from kerasrnn._commands.session import Session
+from kerasrnn._terminal import Examples, drawing, reports_errors, window
+
+
+@click.command(
+    cls=Examples,
+    epilog="""kerasrnn viz intervene
+    kerasrnn viz intervene "3 mai 1998" --layer decoder --clamp forget=0 --steps 3:5
+    kerasrnn viz intervene "3 mai 1998" --attend 5:0 --attend 6:0
+    kerasrnn viz intervene my_model.keras --input batch.npy --zero 17""",
+)
+@click.option(
+    "--clamp", multiple=True, metavar="GATE=VALUE", help="Hold all units of a gate at a value; may be repeated."
+)
+@click.option("--zero", multiple=True, metavar="UNIT", help="Set a unit's states to zero after every step.")
+@click.option("--attend", multiple=True, metavar="I:J", help="Make step I attend to source step J alone.")
+@click.option(
+    "--steps", metavar="A:B", callback=window, help="Hold and zero only from step A to before B.  [default: all]"
+)
+@click.option("--target", metavar="TEXT", help="Compare the probability of this text rather than of the model's own.")
+@drawing("intervene.png")
+@reports_errors
+def intervene(
+    clamp: tuple[str, ...], zero: tuple[str, ...], attend: tuple[str, ...], steps: Any, target: str | None, **given: Any
+) -> None:
+    """What becomes of the output when a gate is held, a unit silenced, or attention forced.
+
+    MODEL is the name of a trained model (see: kerasrnn zoo list) or the path of a .keras file; TEXT is what it
+    should read, "-" for standard input. In a stack a gate is 0/forget and a unit 0/17; in one direction of two,
+    forward/forget. Without anything to change, the forget gate is held at 1.
+    """
+    wanted = _gates(clamp)
+    forced = _places(attend)
+    session = Session(target=target, **given)
+    if not (wanted or zero or forced):
+        wanted = {"forget": 1.0}
+        session.say("nothing to change was given, so the forget gate is held at 1 (--clamp forget=1)")
+    from kerasrnn.viz import capture_intervention, intervention_bars
+
+    observed = session.observed
+    options: dict[str, Any] = {"clamp": wanted, "zero": zero, "attend": forced, "steps": steps}
+    targets = session.targets if observed is None else observed.targets
+    tokens = None if observed is None else observed.tokens
+    capture = session.capture(capture_intervention, along=False, target=targets, tokens=tokens, **options)
+    row = session.row
+    arrays, first = capture.one(row), capture.first
+    numbers = capture.facts["target"][row][first : first + capture.mask.shape[1]]
+    names = _names(session)
+    chosen = [names(i) for i in arrays["after"].argmax(axis=-1)]
+    shown = [names(i) for i in numbers]
+    before, after = _texts(session, capture.layer, options)
+    what = _said(wanted, zero, forced, steps)
+    title = session.title("") if observed is not None else ""
+    title = session.wanted_title or f"{what} in {capture.layer}" + (f"\n{title}" if title else "")
+
+    def figure() -> Any:
+        masks: dict[str, Any] = {"mask": capture.mask[row], "title": title, "first": first, **session.style}
+        return intervention_bars(arrays["change"], shown, chosen=chosen, before=before, after=after, **masks)
+
+    def in_terminal(screen: Any) -> Any:
+        from kerasrnn.viz.terminal import heading, table
+
+        rows = [
+            [str(first + step), shown[step], chosen[step], f"{arrays['change'][step]:+.3f}"]
+            for step in range(len(shown))
+            if capture.mask[row, step]
+        ]
+        texts = [["before", before], ["after", after]] if before is not None else []
+        made = table(["step", "target", "would now be", "change of log p"], rows)
+        return heading(title, made, *([table(["", "text"], texts)] if texts else []))
+
+    facts = {"intervention": what} | ({"before": before, "after": after} if before is not None else {})
+    session.finish(figure, capture, terminal=in_terminal, facts=facts)
+
+
+def _gates(given: tuple[str, ...]) -> dict[str, float]:
+    found = {}
+    for each in given:
+        gate, equals, value = each.rpartition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if not equals or not gate or number != number:
+            raise click.BadParameter(f"'{each}' is no gate and value: write forget=1.", param_hint="--clamp")
+        found[gate] = number
+    return found
+
+
+def _places(given: tuple[str, ...]) -> dict[int, int]:
+    found = {}
+    for each in given:
+        match = re.fullmatch(r"(\d{1,9}):(\d{1,9})", each.strip())
+        if not match:
+            raise click.BadParameter(f"'{each}' is no pair of steps: write 5:0.", param_hint="--attend")
+        found[int(match[1])] = int(match[2])
+    return found
+
+
+def _names(session: Session) -> Any:
+    """What the number of a choice is called."""
+    known = getattr(session.task, "target_tokens", None)
+    return lambda number: str(number) if known is None else (known[number] or "·")
+
+
+def _texts(session: Session, layer: str, options: dict[str, Any]) -> tuple[str | None, str | None]:
+    """What a trained model writes by itself without and with the intervention."""
+    if session.task is None:
+        return None, None
+    from kerasrnn.viz import intervening
+    from kerasrnn.viz.capture.intervene import edits_of
+
+    prediction = session.observed.predictions[0]
+    with intervening(session.model, edits_of(**options), layer):
+        (after,) = session.task.predict(["".join(prediction.source_tokens)])
+    return prediction.text, after
+
+
+def _said(clamp: dict[str, float], zero: tuple[str, ...], attend: dict[int, int], steps: Any) -> str:
+    parts = [f"{gate} = {value:g}".replace("-", "−") for gate, value in clamp.items()]
+    parts += [f"unit {unit} = 0" for unit in zero]
+    if steps is not None and parts:
+        parts[-1] += f" at steps {steps[0]}:{'' if steps[1] is None else steps[1]}"
+    parts += [f"step {query} attends to {place}" for query, place in attend.items()]
+    return ", ".join(parts)

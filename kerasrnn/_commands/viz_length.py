@@ -1,0 +1,83 @@
+"""`kerasrnn viz length`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kerasrnn._commands.picture import Picture
+from kerasrnn._terminal import Examples, reports_errors, writing
+
+
+@click.command(
+    cls=Examples,
+    epilog="""kerasrnn evaluate dates_bahdanau --by length --json > dates.json
+    kerasrnn viz length dates.json
+    kerasrnn viz length lstm.jsonl gru.jsonl --bin 10 -o length.pdf""",
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option("--label", multiple=True, help="Name of a curve, one for each FILE.  [default: the files' names]")
+@click.option("--bin", "width", type=click.IntRange(1), help="Lengths in a bin.  [default: what makes a dozen]")
+@click.option("--resamples", type=click.IntRange(2), default=1000, show_default=True, help="Of the bootstrap.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap.")
+@writing("length.png")
+@reports_errors
+def length(
+    files: tuple[Path, ...],
+    label: tuple[str, ...],
+    width: int | None,
+    resamples: int,
+    seed: int,
+    **given: Any,
+) -> None:
+    """How a score falls with length: a curve a FILE, with bootstrap 95 % intervals.
+
+    FILE is what kerasrnn evaluate --by length --json prints, or one example a line: {"length": 12, "correct": true},
+    or a length, a tab and a score.
+    """
+    if label and len(label) != len(files):
+        raise click.UsageError(f"give --label once for each of the {len(files)} files; it came {len(label)} times.")
+    picture = Picture(**given)
+    from kerasrnn.viz.lengths import read_lengths
+
+    curves: dict[str, Any] = {}
+    for number, path in enumerate(files):
+        name = label[number] if label else path.stem
+        name = name if name not in curves else f"{name} ({number + 1})"
+        curves[name] = read_lengths(path, width=width, resamples=resamples, seed=seed)
+    metrics = {curve.metric for curve in curves.values()}
+    if len(metrics) > 1:
+        raise ValueError(f"the files hold different scores ({', '.join(sorted(metrics))}): draw them one by one.")
+    title = picture.title("")
+
+    def figure() -> Any:
+        from kerasrnn.viz import length_curve
+
+        return length_curve(curves, title=title, **picture.style)
+
+    def in_terminal(screen: Any) -> Any:
+        from kerasrnn.viz.terminal import table
+
+        rows = [
+            [name, f"{low:g}–{high:g}", f"{value:.4g}", f"{interval[0]:.4g} – {interval[1]:.4g}", int(count)]
+            for name, curve in curves.items()
+            for low, high, value, interval, count in _bins(curve)
+        ]
+        return table(["", "length", next(iter(metrics)), "95 % interval", "examples"], rows, title)
+
+    facts = {
+        "metric": next(iter(metrics)),
+        "curves": {
+            name: [
+                {"low": float(low), "high": float(high), "value": float(value), "interval": interval.tolist(),
+                 "examples": int(count)}
+                for low, high, value, interval, count in _bins(curve)
+            ]
+            for name, curve in curves.items()
+        },
+    }  # fmt: skip
+    picture.finish(figure, None, terminal=in_terminal, facts=facts)
+
+
+def _bins(curve: Any) -> Any:
+    return zip(curve.low, curve.high, curve.value, curve.interval, curve.examples, strict=True)
