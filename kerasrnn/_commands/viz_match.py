@@ -27,6 +27,12 @@ _AROUND = 8  # steps of context on either side
     help="How far from 0 tanh of a unit's cell, or its hidden state, must be for it to be on.",
 )
 @click.option(
+    "--off",
+    type=click.Choice(["before", "after", "both"]),
+    help="Leave out units that are on at the step before the span, at the one after it, or at either.",
+)
+@click.option("--least", type=click.IntRange(1), default=1, show_default=True, help="Fewest steps of a match.")
+@click.option(
     "--corpus", type=click.Path(path_type=Path), help="Where to look: a text a line, or a batch (.npy, .npz)."
 )
 @click.option("--top", type=click.IntRange(1, 200), default=12, show_default=True, help="How many matches to show.")

@@ -88,10 +88,10 @@ def attention_heatmap(
     down = -(-heads // across)
     caption = 0.30 if heads > 1 else 0.0
     strip = _STRIP + _STRIP_GAP if entropy else 0.0
-    gap_x, gap_y = 0.22 + strip, (0.46 if entropy else 0.16 + caption)
+    gap_x, gap_y = 0.22 + strip, 0.16 + caption + (0.12 if entropy else 0.0)
     natural_high = _cell(steps, _HIGHEST / down) * steps
     thickness = Labels(tokens, steps, natural_high / steps, "left", first).thickness
-    beside, below = 0.54 + thickness + 1.05 + strip, (0.46 if entropy else 0.3 + caption / 2)
+    beside, below = 0.54 + thickness + 1.05 + strip, (0.34 if entropy else 0.3) + caption / 2
     wide = fitted(_cell(sources, _WIDEST / across) * sources, wanted_wide, beside, across, gap_x)
     top = Labels(source_tokens, sources, wide / sources, "top")
     plot_wide = across * wide + (across - 1) * gap_x

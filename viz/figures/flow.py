@@ -12,8 +12,9 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
 from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches
-from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, true_runs
+from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, text_size, true_runs
 from kerasrnn.viz.figures.themes import look
+from kerasrnn.viz.fonts import fonts_for
 from kerasrnn.viz.measures import smallest_sets
 
 _WIDEST, _NARROWEST, _PITCH, _HIGH, _LOW = 11.0, 4.6, 0.42, 2.4, 1.2  # inches
@@ -106,6 +107,8 @@ def attention_flow(
     page.text(0.22, margin, "source", va="top", **text)
     page.text(0.22, margin + heads * high + (heads - 1) * gap, "produced", va="bottom", **text)
     said = f"thickness = weight; the links of a token carry {100 * mass:g} % of its attention"
+    if text_size(said, fonts_for([said]), TEXT_SIZE)[0] > page.wide - left:
+        said = f"links carry {100 * mass:g} % of each row"
     page.text(left, page.high - 0.12, said, va="bottom", **text)
     return page.figure
 

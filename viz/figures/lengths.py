@@ -50,8 +50,7 @@ def length_curve(
     metrics = {curve.metric for curve in curves.values()}
     if len(metrics) > 1:
         raise ValueError(f"curves: expected one metric for all, received {', '.join(sorted(metrics))}")
-    legend = [drawable(label(name, 60)) for name in curves]
-    header = _ROW * len(legend) + 0.08
+    header = _ROW * len(curves) + 0.08
     if ax is None:
         wide = fitted(_WIDE, wanted[0], _LEFT + _RIGHT)
         heading = Title(title, wide)
@@ -63,7 +62,8 @@ def length_curve(
     else:
         axes = ax
         Title(title, inches(ax)[0]).above(axes, header)
-    _, high = inches(axes)
+    wide, high = inches(axes)
+    legend = [_cut(name, wide - 1.9) for name in curves]
     for number, (curve, name) in enumerate(zip(curves.values(), legend, strict=True)):
         style = look().line(number)
         middle = (np.asarray(curve.low, float) + np.asarray(curve.high, float)) / 2
@@ -75,14 +75,21 @@ def length_curve(
         examples = int(np.sum(curve.examples))
         y = 1 + (0.12 + _ROW * (len(legend) - 1 - number)) / high
         families = fonts_for([name])
-        wide = inches(axes)[0]
         axes.plot([0, 0.3 / wide], [y, y], transform=axes.transAxes, clip_on=False, linewidth=1.7, **style)
         font: dict[str, Any] = {"size": TEXT_SIZE, "va": "center", "transform": axes.transAxes, "parse_math": False}
-        axes.text(0.38 / wide, y, name, family=families, color=look().ink, **font)
-        after = 0.38 + text_size(name, families, TEXT_SIZE)[0] + 0.12
-        axes.text(after / wide, y, f"{examples:,} examples", color=look().quiet, **font)
+        text = f"{name}  ({examples:,} examples)"
+        axes.text(0.38 / wide, y, text, family=families, color=look().ink, **font)
     _axes(axes, curves, metrics.pop())
     return axes.get_figure(root=True)
+
+
+def _cut(name: str, room: float) -> str:
+    """A name that fits in a line."""
+    for limit in range(60, 4, -4):
+        text = drawable(label(name, limit))
+        if text_size(text, fonts_for([text]), TEXT_SIZE)[0] <= room:
+            return text
+    return drawable(label(name, 4))
 
 
 def _span(curves: Mapping[str, LengthCurve]) -> float:
