@@ -12,12 +12,13 @@ from kerasrnn._terminal import Examples, drawing, reports_errors
     cls=Examples,
     epilog="""kerasrnn viz beam
     kerasrnn viz beam dates_bahdanau "5 de agosto de 2026" --width 4 -o beam.svg
+    kerasrnn viz beam "3 mai 1998" -o page.html
     kerasrnn viz beam "3 mai 1998" --terminal""",
 )
 @click.option(
     "--width", type=click.IntRange(1, 100), default=5, show_default=True, help="Hypotheses that are kept at each step."
 )
-@drawing("beam.png")
+@drawing("beam.png", page=True)
 @reports_errors
 def beam(width: int, **given: Any) -> None:
     """The hypotheses of a beam search at every step, their scores, and what each goes on from.
@@ -29,6 +30,8 @@ def beam(width: int, **given: Any) -> None:
         if given[option] is not None:
             raise click.UsageError(f"{name} has no meaning here: a beam search is the whole model's, over a TEXT.")
     session = Session(**given)
+    if session.is_page and given["tokens"] is not None:
+        raise click.UsageError("--tokens is for figures: a page shows the whole search, step by step.")
     if not hasattr(session.task, "beam"):
         raise click.UsageError("a beam search needs a trained model that writes text: see kerasrnn zoo list")
     import numpy as np
@@ -81,4 +84,11 @@ def beam(width: int, **given: Any) -> None:
         ends = table(["result", "score"], [[each["text"], f"{each['score']:.3f}"] for each in results])
         return heading(title, tree, ends)
 
-    session.finish(figure, capture, terminal=in_terminal)
+    def page() -> Any:
+        from kerasrnn.viz import beam_page
+
+        texts = [[found.vocabulary[i] for i in row] for row in found.tokens]
+        options = {"texts": found.texts, "title": title, "theme": session.page_theme}
+        return beam_page(texts, found.parents, found.scores, found.finished, **options)
+
+    session.finish(figure, capture, terminal=in_terminal, page=page)
