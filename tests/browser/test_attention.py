@@ -81,6 +81,12 @@ def test_keys_walk_pin_and_play(opened: Open) -> None:
     assert place(tab) == (1, largest - 1)
     tab.keyboard.press("End")
     assert place(tab) == (4, largest - 1)
+    tab.locator("#rows").focus()
+    tab.keyboard.press("ArrowLeft")
+    assert place(tab) == (3, largest - 1)
+    assert tab.locator("#rows").get_attribute("aria-activedescendant") == "rows-3"
+    tab.keyboard.press("ArrowRight")
+    tab.locator("#matrix").focus()
     tab.keyboard.press("Enter")
     assert text(tab, ".pinned-note") == "row 4 pinned"
     tab.keyboard.press("ArrowUp")

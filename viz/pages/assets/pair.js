@@ -12,7 +12,11 @@ function drawPair(data, root) {
     [["hover"], "the value of a cell, and its row in the text"],
     [["click"], "pin a row; click it again, or Esc, to let go"],
     [["ArrowUp", "ArrowDown"], "previous or next row", (event) => view.step(event.key === "ArrowUp" ? -1 : 1, 0)],
-    [["ArrowLeft", "ArrowRight"], "previous or next column", (event) => view.step(0, event.key === "ArrowLeft" ? -1 : 1)],
+    [["ArrowLeft", "ArrowRight"], "previous or next column; next row, in the text of the rows", (event) => {
+      const by = event.key === "ArrowLeft" ? -1 : 1;
+      if (event.target.id === "rows") view.step(by, 0);
+      else view.step(0, by);
+    }],
     [["Home", "End"], "first or last row", (event) => view.step(event.key === "Home" ? -1e9 : 1e9, 0)],
     [["Enter"], "pin the row, or let go", () => view.pin(view.shown())],
     [["Escape"], "let go", () => view.pin(null)],
