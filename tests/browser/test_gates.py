@@ -6,6 +6,7 @@ import page_cases
 import pytest
 from conftest import Open, centres, close, every, number, pixels, point, settled, slide, text
 
+from kerasrnn.viz.arrays import Capture
 from kerasrnn.viz.pages.gates import gates_page
 
 NAMES = ["input", "forget", "output", "candidate", "cell", "hidden"]
@@ -138,3 +139,35 @@ def test_directions_are_layers_to_choose_from(opened: Open) -> None:
     point(tab, centres(tab, 12, 7)[3, 5])
     assert close(number(text(tab, "#value")), capture.arrays["encoder/backward/forget"][0, 5, 3])
     settled(tab)
+
+
+def test_what_is_no_number_is_seen_and_said(opened: Open) -> None:
+    capture = page_cases.gates_capture()
+    capture.arrays["encoder/forget"][0, 2, 5] = np.nan
+    capture.arrays["encoder/cell"][0, 3, 1] = np.inf
+    tab = opened(gates_page(capture))
+    middle = centres(tab, 12, 7)
+    x, y = map(int, middle[5, 2])
+    assert pixels(tab, "#matrix")[y, x].tolist() == [255, 61, 242]
+    point(tab, middle[5, 2])
+    assert text(tab, "#value") == "NaN"
+    tab.select_option("#name", "cell")
+    point(tab, middle[1, 3])
+    assert text(tab, "#value") == "∞"
+
+
+@pytest.mark.parametrize("count", [1, 20_000])
+def test_one_step_and_very_many(opened: Open, count: int) -> None:
+    values = np.random.default_rng(3).random((1, count, 2))
+    tab = opened(gates_page(Capture({"x/update": values, "x/hidden": values - 0.5}, "x")))
+    tab.locator("#matrix").focus()
+    tab.keyboard.press("End")
+    assert text(tab, "#readout .quiet").split()[-1] == str(count - 1)
+    assert close(number(text(tab, "#value")), values[0, -1, 0])
+    settled(tab)
+    if count > 1:  # only what shows is painted, and it is right when it comes into view
+        tab.locator(f"#steps-{count - 5}").scroll_into_view_if_needed()
+        tab.locator(f"#steps-{count - 5}[data-back]").wait_for()
+        (shown,) = every(tab, f"#steps-{count - 5}", "x.style.backgroundColor")
+        assert shown == "rgb({}, {}, {})".format(*_viridis(np.float32(values[0, -5, 0])))
+        assert tab.locator("#steps [data-back]").count() < 1000

@@ -136,8 +136,12 @@ def test_what_cannot_be_a_page_is_refused() -> None:
         gates_page(gates, row=2)
     with pytest.raises(ValueError, match=r"expected arrays \(b, t, u\) of one shape in 'x'"):
         gates_page(Capture({"x/input": np.zeros((1, 3, 2)), "x/cell": np.zeros((1, 3, 4))}, "x"))
-    with pytest.raises(ValueError, match=r"at most 40,000,000 numbers.*received 40,000,400; draw one layer or fewer"):
-        gates_page(Capture({"x/cell": np.broadcast_to(np.float32(0), (1, 100001, 400))}, "x"))
+    with pytest.raises(ValueError, match=r"at most 40,000,000 numbers.*received 40,020,000; draw one layer, or fewer"):
+        gates_page(Capture({"x/cell": np.broadcast_to(np.float32(0), (1, 20000, 2001))}, "x"))
+    with pytest.raises(ValueError, match=r"at most 20,000 steps.*received 20,001; draw fewer tokens"):
+        gates_page(Capture({"x/cell": np.broadcast_to(np.float32(0), (1, 20001, 1))}, "x"))
+    with pytest.raises(ValueError, match="at least one step and one unit, received 'x' without"):
+        gates_page(Capture({"x/cell": np.zeros((1, 0, 3))}, "x"))
     with pytest.raises(ValueError, match="cell: expected 'lstm' or 'gru', received 'rnn'"):
         explorer_page("rnn")
 

@@ -19,7 +19,7 @@ from kerasrnn.viz.figures.themes import LOOKS
 from kerasrnn.viz.tokens import title_text, visible
 from kerasrnn.viz.write import write_bytes_atomically
 
-MOST_NUMBERS = 40_000_000
+MOST_NUMBERS, MOST_STEPS = 40_000_000, 20_000
 _MOST_EXACT = 2_000_000  # above it, an array is rounded to 65535 levels
 _FRAME = ("dom.js", "colours.js", "pens.js", "start.js")
 THEMES = ("light", "dark")
@@ -131,11 +131,19 @@ def captures_of(captures: Capture | Sequence[Capture], row: int, kind: str) -> l
             raise ValueError(f"row: expected 0 to {len(capture.mask) - 1}, received {row}")
         if kind and not any(key.rpartition("/")[2] == kind for key in capture.arrays):
             raise ValueError(f"captures: expected an array named {kind!r}, received {', '.join(capture.arrays)}")
+        sizes = [size for array in capture.arrays.values() for size in array[row].shape]
+        if 0 in sizes:
+            raise ValueError(f"captures: expected at least one step and one unit, received {capture.layer!r} without")
+        if capture.mask.shape[1] > MOST_STEPS:
+            raise ValueError(
+                f"captures: expected at most {MOST_STEPS:,} steps for one page, received {capture.mask.shape[1]:,}; "
+                "draw fewer tokens (--tokens A:B)"
+            )
     numbers = sum(array[row].size for capture in found for array in capture.arrays.values())
     if numbers > MOST_NUMBERS:
         raise ValueError(
             f"captures: expected at most {MOST_NUMBERS:,} numbers for one page, received {numbers:,}; "
-            "draw one layer or fewer tokens"
+            "draw one layer, or fewer tokens (--tokens A:B)"
         )
     return found
 

@@ -60,6 +60,7 @@ class Chart {
     for (const line of this.lines) {
       let points = [];
       const flush = () => {
+        points = thinnedOut(points);
         if (points.length > 1) pen.path(shift(points), { stroke: colour(line.colour), line: 2, dash: line.dash ?? [] });
         if (points.length === 1 || (points.length && points.length < 40)) points.forEach(([x, y]) => pen.dot(x, y + below, 2.2, { fill: colour(line.colour) }));
         points = [];
@@ -90,6 +91,22 @@ class Chart {
     this.at = i;
     this.redraw();
   }
+}
+
+// A long line as its least and greatest in every pixel: it looks the same and takes a fraction of the time.
+function thinnedOut(points) {
+  if (points.length < 3000) return points;
+  const kept = [];
+  for (let i = 0, next; i < points.length; i = next) {
+    let [least, most] = [i, i];
+    for (next = i + 1; next < points.length && points[next][0] - points[i][0] < 1; next++) {
+      if (points[next][1] < points[least][1]) least = next;
+      if (points[next][1] > points[most][1]) most = next;
+    }
+    kept.push(points[Math.min(least, most)]);
+    if (least !== most) kept.push(points[Math.max(least, most)]);
+  }
+  return kept;
 }
 
 function powerOfTen(value) {

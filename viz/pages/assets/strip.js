@@ -1,18 +1,23 @@
 // Tokens as running text, each on the colour of its number. One stop for the Tab key; arrows move within.
 
+const ALL_SEEN = 2500; // a longer text is only painted where it shows
+
 class Strip {
   constructor({ id, label, axis, onPoint, onPin, onSpan = () => {} }) {
-    Object.assign(this, { axis, at: -1 });
+    Object.assign(this, { axis, at: -1, marks: new Map(), painter: () => {} });
     this.node = el("div", { id, className: "strip", tabIndex: 0, role: "listbox" });
     this.node.setAttribute("aria-label", label);
     this.spans = [];
     for (let i = 0; i < axis.count; i++) {
       const span = el("span", { id: `${id}-${i}`, role: "option", textContent: axis.label(i) });
+      span.dataset.i = i;
       if (!axis.kept(i)) span.classList.add("pad");
       this.spans.push(span);
     }
     this.node.append(...this.spans);
-    const index = (event) => this.spans.indexOf(event.target);
+    this.seen = new Set(axis.count <= ALL_SEEN ? this.spans.keys() : []);
+    if (axis.count > ALL_SEEN) this.observe();
+    const index = (event) => (event.target === this.node ? -1 : Number(event.target.dataset.i ?? -1));
     const when = (does) => (event) => {
       const i = index(event);
       if (i >= 0) does(i, event);
@@ -31,16 +36,33 @@ class Strip {
     this.node.addEventListener("click", when((i) => dragged || onPin(i)));
   }
 
+  observe() {
+    const watcher = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        const i = Number(target.dataset.i);
+        if (!isIntersecting) this.seen.delete(i);
+        else {
+          this.seen.add(i);
+          this.painter(i);
+          for (const [name, isMarked] of this.marks) target.classList.toggle(name, Boolean(isMarked(i)));
+        }
+      }
+    }, { root: this.node, rootMargin: "100px" });
+    for (const span of this.spans) watcher.observe(span);
+  }
+
   paint(value, scale) {
-    this.spans.forEach((span, i) => {
+    this.painter = (i) => {
       if (!this.axis.kept(i)) return;
+      const span = this.spans[i];
       const number = value(i);
       const back = scale.css(number);
       if (span.dataset.back === back) return;
       span.dataset.back = back;
       span.style.backgroundColor = back;
       span.style.color = scale.ink(number);
-    });
+    };
+    this.seen.forEach(this.painter);
   }
 
   goTo(i, scroll = false) {
@@ -64,6 +86,7 @@ class Strip {
   }
 
   mark(name, isMarked) {
-    this.spans.forEach((span, i) => span.classList.toggle(name, isMarked(i)));
+    this.marks.set(name, isMarked);
+    for (const i of this.seen) this.spans[i].classList.toggle(name, Boolean(isMarked(i)));
   }
 }
