@@ -166,7 +166,7 @@ def test_a_jacobian_on_a_log_scale_and_by_the_rows_largest(opened: Open) -> None
     tab.locator("#rows-5").click()
     tab.locator("#columns-4").hover()
     assert close(number(text(tab, "#value")), norms[5, 4])
-    share = np.log(norms[5, 4] / (norms.max() / 1e4)) / np.log(1e4)
+    share = np.log(norms[5, 4] / (norms.max() / 1e5)) / np.log(1e5)
     expected = matplotlib.colormaps["viridis"](share, bytes=True)[:3]
     (shown,) = every(tab, "#columns-4", "getComputedStyle(x).backgroundColor.match(/\\d+/g).map(Number)")
     assert np.abs(np.subtract(shown, expected, dtype=int)).max() <= 4

@@ -72,6 +72,16 @@ def test_gradients_of_every_layer(here: Path, models: Path) -> None:
     assert not curve["backwards"]
 
 
+def test_a_beam_search(here: Path) -> None:
+    ok("viz", "beam", "3 mai 1998", "--width", "3", "-o", "page.html", "--data", "drawn.npz", "-q")
+    page, data = held(here / "page.html"), data_of(here / "drawn.npz")
+    np.testing.assert_array_equal(page["parents"], data["beam/parent"][0])
+    np.testing.assert_array_equal(page["ended"], data["beam/finished"][0])
+    np.testing.assert_array_equal(unpacked(page["scores"]), data["beam/score"][0].astype("f4"))
+    assert page["finals"][0] == "1998-05-03"
+    assert "".join(row[0] for row in page["tokens"][:10]) == "1998-05-03"
+
+
 def test_the_explorer_needs_no_model(here: Path) -> None:
     assert ok("viz", "explore").stdout == "explore.html\n"
     assert held(here / "explore.html")["cell"] == "lstm"

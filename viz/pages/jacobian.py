@@ -11,7 +11,7 @@ from kerasrnn.viz.pages.page import Page, assembled, axis, captures_of, packed
 def jacobian_page(
     captures: Capture | Sequence[Capture], *, row: int = 0, title: str | None = None, theme: str | None = None
 ) -> Page:
-    """Make a page of the norms of the outputs' gradients with respect to each input, on a log scale of four decades.
+    """Make a page of the norms of the outputs' gradients with respect to each input, on a log scale of five decades.
 
     Pointing at an output colours the input text by what that output depends on; a switch divides every row by its
     largest norm, as A. Madsen, Visualizing memorization in RNNs, Distill 2019, does.

@@ -56,8 +56,8 @@ function scaleOf(kind, { high = 1, name = "" } = {}) {
   }
   const table = page.tables.weights.values;
   if (kind === "log") {
-    const low = high / 1e4;
-    return new Scale({ table, low, high, log: true, ticks: [0, 1, 2, 3, 4].map((i) => low * 10 ** i), name });
+    const low = high / 1e5;
+    return new Scale({ table, low, high, log: true, ticks: [0, 1, 2, 3, 4, 5].map((i) => low * 10 ** i), name });
   }
   return new Scale({ table, low: 0, high, ticks: [0, 0.25, 0.5, 0.75, 1].map((share) => share * high), name });
 }

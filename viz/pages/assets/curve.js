@@ -140,7 +140,7 @@ class Curve {
     this.chart.rules = chosen ? [{ value: chosen.level, text: `${who}${percent(this.share)} of the largest` }] : [];
     this.chart.goTo(this.at);
     this.legend.show(this.at);
-    document.getElementById("strip-title")?.replaceChildren("norms over the text, four decades; framed: within the horizon");
+    document.getElementById("strip-title")?.replaceChildren("norms over the text, five decades; framed: within the horizon");
     const said = horizons.map(([{ name }, found]) => {
       const who = name ? `${name}: ` : "";
       return found ? `${who}horizon ${found.steps} steps, from ${found.to} back to ${found.from}` : `${who}no gradient arrives here`;

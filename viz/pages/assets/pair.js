@@ -91,7 +91,7 @@ class Pair {
       };
       parts.push(select("head", "head", [...names, ["mean", "mean of the heads"]], "0", choose).node);
     }
-    const range = log ? { min: -4, max: 0, step: 0.05, value: -4 } : { min: 0, max: 1, step: 0.01, value: 0 };
+    const range = log ? { min: -5, max: 0, step: 0.05, value: -5 } : { min: 0, max: 1, step: 0.01, value: 0 };
     this.threshold = range.value;
     const text = () => `≥ ${format(this.limit())}`;
     this.limitSlider = slider("threshold", "on, where the value is", { ...range, text }, (value) => {
@@ -160,7 +160,7 @@ class Pair {
 
   limit() {
     if (!this.data.log) return this.threshold;
-    if (this.threshold <= -4) return 0;
+    if (this.threshold <= -5) return 0;
     return 10 ** this.threshold * (this.ownScale ? 1 : this.layer.high);
   }
 
