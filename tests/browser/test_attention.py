@@ -150,6 +150,8 @@ def test_the_saved_picture_is_svg_with_the_tokens(opened: Open, tmp_path: Path, 
     assert root.tag == f"{SVG}svg"
     texts = {"".join(node.itertext()).strip("\u2068\u2069") for node in root.iter(f"{SVG}text")}
     assert {*page_cases.SOURCE, *page_cases.PRODUCED, "attention weight"} <= texts
+    assert root[0].tag == f"{SVG}title"
+    assert root[0].text.strip("\u2068\u2069") == "a / title: with <marks>"
     rects = list(root.iter(f"{SVG}rect"))
     paper = {"light": "#ffffff", "dark": "#14161a"}[theme]
     assert rects[0].attrib["fill"] == paper

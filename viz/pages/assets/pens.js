@@ -131,6 +131,9 @@ class SvgPen {
   }
 
   toString() {
+    const title = document.createElementNS(SVG, "title");
+    title.textContent = isolated(document.title);
+    this.root.prepend(title);
     return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(this.root)}\n`;
   }
 }
