@@ -16,6 +16,7 @@ from kerasrnn.viz.write import write_bytes_atomically
 
 _GATES = ("input", "forget", "output", "update", "reset")
 _UNREADABLE = (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
+_DRAWN = "drawn/"
 _BESIDE = ("tokens", "source_tokens", "mask", "source_mask", "about")
 
 
@@ -34,6 +35,7 @@ class Capture:
         note: one line on what was chosen where the caller left it open.
         facts: further findings that JSON can hold, such as the loss and the horizon of gradients.
         first: the number of the first step, where this is a window of a longer run.
+        drawn: what was computed from the arrays to be drawn, of any shape; saved under `drawn/NAME`.
 
     Raises:
         ValueError: arrays, tokens or masks whose batch or steps do not agree.
@@ -48,6 +50,7 @@ class Capture:
     note: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     first: int = 0
+    drawn: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.arrays:
@@ -118,16 +121,22 @@ class Capture:
         `source_mask`; a token's trailing NUL, which NumPy's strings cannot hold, is written as the symbol for it.
         """
         suffix = data_format(path)
+        drawn = {f"{_DRAWN}{name}": np.asarray(array) for name, array in self.drawn.items()}
         beside: dict[str, Any] = {name: getattr(self, name) for name in _BESIDE[:-1] if getattr(self, name) is not None}
         about = {"layer": self.layer, "note": self.note, "facts": self.facts, "first": self.first}
         if suffix == ".json":
-            arrays = {key: _listed(array) for key, array in self.arrays.items()}
+            arrays = {key: _listed(array) for key, array in {**self.arrays, **drawn}.items()}
             rest = {name: np.asarray(value).tolist() if "mask" in name else value for name, value in beside.items()}
             write_bytes_atomically(path, _json({"arrays": arrays, **rest, "about": about}))
             return
         buffer = io.BytesIO()
         beside = {name: _strings(value) if "tokens" in name else value for name, value in beside.items()}
-        content: dict[str, Any] = {**self.arrays, **beside, "about": np.array(json.dumps(about, allow_nan=False))}
+        content: dict[str, Any] = {
+            **self.arrays,
+            **drawn,
+            **beside,
+            "about": np.array(json.dumps(about, allow_nan=False)),
+        }
         np.savez_compressed(buffer, **content)
         write_bytes_atomically(path, buffer.getvalue())
 
@@ -140,7 +149,8 @@ class Capture:
             found = _from_json(data) if suffix == ".json" else _from_npz(data)
             about = found.pop("about")
             beside = {name: found.pop(name) for name in _BESIDE if name in found}
-            extra = {"note": about["note"], "facts": about["facts"], "first": about.get("first", 0)}
+            extra: dict[str, Any] = {"note": about["note"], "facts": about["facts"], "first": about.get("first", 0)}
+            extra["drawn"] = {key.removeprefix(_DRAWN): found.pop(key) for key in list(found) if key.startswith(_DRAWN)}
             return cls(found, about["layer"], **extra, **beside)
         except _UNREADABLE as error:
             message = f"path: expected a file written by Capture.save, received {os.fspath(path)!r} ({error})"

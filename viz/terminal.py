@@ -47,6 +47,8 @@ def heatmap(
     mask: np.ndarray | None = None,
     first: int = 0,
     tall: int = 24,
+    unit: str = "unit",
+    blank: bool = False,
 ) -> RenderableType:
     """A matrix as coloured cells; where it does not fit, a cell is the mean of several values, and it says so.
 
@@ -61,6 +63,8 @@ def heatmap(
         mask: (c,) bool, False where a column does not count.
         first: the number of the first column.
         tall: lines at most, where the rows have no labels.
+        unit: what a row is.
+        blank: leave NaN empty, rather than say that it is one.
     """
     count = values.shape[1]
     names = None if rows is None else [label(row, _WIDEST_LABEL) for row in rows]
@@ -75,13 +79,16 @@ def heatmap(
     double = screen.colour and not names
     high = 1 if names else -(-len(cells) // (2 * tall if double else tall))
     cells = _pooled(cells, high, 0)
-    said = [f"each column is the mean of {pooled} steps"] * (pooled > 1) + [f"each row of {high} units"] * (high > 1)
+    said = [f"each column is the mean of {pooled} steps"] * (pooled > 1) + [f"each row of {high} {unit}s"] * (high > 1)
     lines = [Text("  ".join(filter(None, [title_text(caption), ", ".join(said)])))] if caption or said else []
     lines += _header(heads, cells.shape[1], cell, beside, first, pooled)
     for top in range(0, len(cells), 2 if double else 1):
         text = Text(_beside(names, top, high, beside))
         for column in range(cells.shape[1]):
             two = cells[top : top + (2 if double else 1), column]
+            if blank and np.isnan(two).all():
+                text.append(" " * cell)
+                continue
             text.append_text(_cell(screen, two, cell, double, bool(shown[column]), signed, limit))
         lines.append(text)
     return Group(*lines, legend(screen, signed, limit))
@@ -141,7 +148,7 @@ def coloured_tokens(
             number = "?" if not np.isfinite(value) else f"{value:+.2f}" if signed else f"{value:.2f}"
             text.append(f"{shown}[{number}] ")
     head = [Text(title_text(caption))] if caption else []
-    return Group(*head, text, legend(screen, signed, limit))
+    return Group(*head, text, *([legend(screen, signed, limit)] if screen.colour else []))
 
 
 def lines(

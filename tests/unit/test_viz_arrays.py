@@ -202,3 +202,15 @@ def test_what_is_no_number_is_counted_and_kept_out_of_the_summary(rng: np.random
     assert summary["values"]["a/forget"]["mean"] == pytest.approx(kept[np.isfinite(kept)].mean(), rel=1e-5)
     assert summary["values"]["a/bptt"]["largest"] == [3.0, 0.0]
     assert "not numbers" not in Capture({"a/cell": np.ones((1, 2, 3))}, "a").summary()
+
+
+@pytest.mark.parametrize("suffix", ["npz", "json"])
+def test_what_was_drawn_is_saved_too(rng: np.random.Generator, tmp_path: Path, suffix: str) -> None:
+    """Of any shape, beside the arrays it comes from."""
+    drawn = {"forget/left": rng.random(2), "retention": np.array([[1, np.nan], [0.5, 1]])}
+    Capture({"a/forget": rng.random((1, 5, 2))}, "a", drawn=drawn).save(tmp_path / f"a.{suffix}")
+    again = Capture.load(tmp_path / f"a.{suffix}")
+    assert set(again.arrays) == {"a/forget"}
+    assert set(again.drawn) == set(drawn)
+    for name, array in drawn.items():
+        np.testing.assert_allclose(again.drawn[name], array)

@@ -62,7 +62,11 @@ def capture_gates(
     shape = next(iter(arrays.values())).shape[:2]
     kept = np.ones(shape, bool) if mask is None else to_numpy(mask)
     rows = rows_of_tokens(tokens, shape[0], shape[1], "tokens")
-    memory = {prefix: rule for part in choice.parts for prefix, rule in _memory(*part).items()}
+    memory = {}
+    for prefix, part in choice.parts:
+        backwards = bool(getattr(part, "go_backwards", False))
+        rules = _memory(prefix, getattr(part, "cell", None))
+        memory |= {place: rule | {"backwards": backwards} for place, rule in rules.items()}
     return Capture(arrays, choice.label, rows, mask=kept, note=choice.note, facts={"memory": memory} if memory else {})
 
 
@@ -122,8 +126,8 @@ class Choice:
 
     @property
     def parts(self) -> list[tuple[str, Any]]:
-        """The prefix in keys and the cell of each layer that does the work."""
-        return [] if self.site is None else [(prefix, getattr(part, "cell", None)) for prefix, part in self.site.parts]
+        """The prefix in keys of each layer that does the work."""
+        return [] if self.site is None else list(self.site.parts)
 
     @property
     def label(self) -> str:

@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, scale_beside
-from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, true_runs
+from kerasrnn.viz.figures.layout import Size, scale_beside
+from kerasrnn.viz.figures.panels import checked_panels, limit_of, panels, put_caption, signed_text
+from kerasrnn.viz.figures.style import TEXT_SIZE, styled, true_runs
 from kerasrnn.viz.figures.themes import look
-from kerasrnn.viz.fonts import fonts_for
-from kerasrnn.viz.names import caption_of, is_signed, rank
+from kerasrnn.viz.names import is_signed
 
-_WIDEST, _HIGHEST = 11.4, 6.6  # inches, for all panels together
+_MOST_COLUMNS = 4000  # more than pixels side by side on any page
 
 
 @styled
@@ -57,81 +57,25 @@ def gates_heatmap(
         ValueError: no arrays, arrays that are not of rank 2 or differ in t, a mask that does not fit them; several
             arrays for one `ax`; an unknown theme; a size too small.
     """
-    wanted_wide, wanted_high = (inches(figure) if figure is not None else checked_size(size)) or (None, None)
-    values = {name: np.asarray(array, dtype=float) for name, array in arrays.items()}
-    steps = _steps(values)
-    kept = np.ones(steps, bool) if mask is None else np.asarray(mask, bool)
-    if kept.shape != (steps,):
-        raise ValueError(f"mask: expected shape (t,) = ({steps},), received {kept.shape}")
-    if ax is not None:
-        if len(values) > 1:
-            raise ValueError(f"ax: expected one array to draw on one axes, received {', '.join(values)}")
-        ((name, array),) = values.items()
-        _panel(ax, name, array, kept, sort)
-        Labels(tokens, steps, inches(ax)[0] / steps, "bottom", first).put(ax)
-        return ax.get_figure(root=True)
-    columns = _columns(list(values))
-    across, down = len(columns), max(map(len, columns))
+    values, kept = checked_panels(arrays, mask)
 
-    gap_x, gap_y, margin_left, margin_right = 1.12, 0.36, 0.80, 0.85
-    natural = min(max((_WIDEST - (across - 1) * gap_x) / across, 2.2), max(0.42 * steps, 3.4))
-    wide = fitted(natural, wanted_wide, margin_left + margin_right, across, gap_x)
-    bottom = Labels(tokens, steps, wide / steps, "bottom", first)
-    plot_wide = across * wide + (across - 1) * gap_x
-    heading = Title(title, max(plot_wide, 5.0 if wanted_wide is None else 0.0))
-    margin_top = 0.2 + heading.height + 0.3
-    natural = min(max(_HIGHEST / down - 0.1, 0.85), 2.6)
-    high = fitted(natural, wanted_high, margin_top + bottom.thickness + 0.42, down, gap_y)
-    full_wide = wanted_wide or max(margin_left + plot_wide + margin_right, heading.width + 0.44)
+    def draw(axes: Axes, name: str) -> None:
+        _panel(axes, name, values[name], kept, sort)
 
-    page = Page(full_wide, margin_top + down * high + (down - 1) * gap_y + bottom.thickness + 0.42, figure)
-    for column, names in enumerate(columns):
-        for row, name in enumerate(names):
-            axes = page.axes(margin_left + column * (wide + gap_x), margin_top + row * (high + gap_y), wide, high)
-            _panel(axes, name, values[name], kept, sort)
-            if row == len(names) - 1:
-                bottom.put(axes)
-            else:
-                axes.set_xticks([])
-            if column:
-                axes.set_ylabel("")
-    heading.put(page.figure, 0.22, 0.2)
-    return page.figure.get_figure(root=True)
-
-
-def _steps(values: Mapping[str, np.ndarray]) -> int:
-    if not values:
-        raise ValueError("arrays: expected at least one array (t, u), received none")
-    shapes = {name: array.shape for name, array in values.items()}
-    if any(len(shape) != 2 or 0 in shape for shape in shapes.values()):
-        raise ValueError(f"arrays: expected non-empty arrays (t, u), received shapes {shapes}")
-    if len({shape[0] for shape in shapes.values()}) > 1:
-        raise ValueError(f"arrays: expected the same number of steps in each, received shapes {shapes}")
-    return next(iter(shapes.values()))[0]
-
-
-def _columns(names: list[str]) -> list[list[str]]:
-    """Names by column: one column a prefix; without prefixes, gates and then signed values."""
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault(name.rpartition("/")[0], []).append(name)
-    ordered = [sorted(group, key=rank) for group in groups.values()]
-    if len(ordered) > 1:
-        return ordered
-    gates = [name for name in ordered[0] if not is_signed(name)]
-    states = [name for name in ordered[0] if is_signed(name)]
-    return [part for part in (gates, states) if part] if gates else [[name] for name in states]
+    options: dict[str, Any] = {"title": title, "first": first, "size": size, "ax": ax, "figure": figure}
+    return panels(list(values), len(kept), draw, tokens, **options)
 
 
 def _panel(axes: Axes, name: str, array: np.ndarray, kept: np.ndarray, sort: bool) -> None:
     steps, units = array.shape
     if sort and kept.any():
         array = array[:, np.argsort(-array[kept].mean(axis=0), kind="stable")]
-    finite = array[kept][np.isfinite(array[kept])]
-    limit = max(1.0, float(np.abs(finite).max(initial=0.0)))
+    limit = limit_of(array[kept])
     low, high = (-limit, limit) if is_signed(name) else (0.0, 1.0)
+    drawn, each = _pooled(array)
+    place: dict[str, Any] = {"extent": (-0.5, each * len(drawn) - 0.5, units - 0.5, -0.5), "aspect": "auto"}
     image = axes.imshow(
-        array.T, cmap=look().map(is_signed(name)), vmin=low, vmax=high, aspect="auto", interpolation="nearest"
+        drawn.T, cmap=look().map(is_signed(name)), vmin=low, vmax=high, interpolation="nearest", **place
     )
     for start, length in true_runs(~kept):
         axes.add_patch(Rectangle((start - 0.5, -0.5), length, units, **look().hatched))
@@ -140,9 +84,17 @@ def _panel(axes: Axes, name: str, array: np.ndarray, kept: np.ndarray, sort: boo
     axes.set_yticks([0, units - 1] if units > 1 else [0])
     axes.tick_params(axis="y", labelsize=TEXT_SIZE - 1.5, length=2, labelcolor=look().quiet)
     axes.set_ylabel("unit" if not sort else "unit (sorted)", labelpad=1, fontsize=TEXT_SIZE - 1)
-    caption = caption_of(name)
-    font: dict[str, Any] = {"family": fonts_for([caption]), "size": TEXT_SIZE, "color": look().ink}
-    axes.set_title(caption, loc="left", pad=4, parse_math=False, **font)
+    remark = f"each column is the mean of {each} steps" if each > 1 else ""
+    put_caption(axes, name, int((~np.isfinite(array[kept])).sum()), remark=remark)
     ticks = [low, 0, high] if low < 0 else [0, 0.5, 1]
-    labels = [f"{tick:.3g}".replace("-", "−") for tick in ticks]
-    scale_beside(axes, image, ticks, labels, size=TEXT_SIZE - 1.5)
+    scale_beside(axes, image, ticks, [signed_text(tick) for tick in ticks], size=TEXT_SIZE - 1.5)
+
+
+def _pooled(array: np.ndarray) -> tuple[np.ndarray, int]:
+    """Means of as many neighbouring steps as no page could show apart, and their number."""
+    each = -(-len(array) // _MOST_COLUMNS)
+    if each == 1:
+        return array, 1
+    starts = np.arange(0, len(array), each)
+    counts = np.diff([*starts, len(array)])[:, None]
+    return np.add.reduceat(array, starts, axis=0) / counts, each
