@@ -73,7 +73,7 @@ def selection_of(
     """
     if not 0 <= start < stop <= len(on):
         raise ValueError(f"span: expected steps within 0:{len(on)}, received {start}:{stop}")
-    selection = on[start:stop].all(axis=0)
+    selection = np.asarray(on[start:stop].all(axis=0))
     if off_before and start:
         selection = selection & ~on[start - 1]
     return selection & ~on[stop] if off_after and stop < len(on) else selection

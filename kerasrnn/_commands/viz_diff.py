@@ -103,7 +103,7 @@ def _files(first: str, kind: str | None, limit: float | None, given: dict[str, A
         raise click.UsageError(f"--kind {kind}: {model} holds {', '.join(dict.fromkeys(names))}.")
     if row >= len(captures[1].mask):
         raise click.UsageError(f"--row {row}: {model} has {len(captures[1].mask)} rows, numbered from 0.")
-    _draw(picture, *captures, limit, f"{Path(model).stem} − {Path(first).stem}", row)
+    _draw(picture, captures[0], captures[1], limit, f"{Path(model).stem} − {Path(first).stem}", row)
 
 
 def _draw(picture: Any, first: Any, second: Any, limit: float | None, title: str, row: int) -> None:

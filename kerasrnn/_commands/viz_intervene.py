@@ -67,12 +67,12 @@ def intervene(
     def in_terminal(screen: Any) -> Any:
         from kerasrnn.viz.terminal import heading, table
 
-        rows = [
+        rows: list[list[Any]] = [
             [str(first + step), shown[step], chosen[step], f"{arrays['change'][step]:+.3f}"]
             for step in range(len(shown))
             if capture.mask[row, step]
         ]
-        texts = [["before", before], ["after", after]] if before is not None else []
+        texts: list[list[Any]] = [["before", before], ["after", after]] if before is not None else []
         made = table(["step", "target", "would now be", "change of log p"], rows)
         return heading(title, made, *([table(["", "text"], texts)] if texts else []))
 

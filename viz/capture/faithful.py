@@ -110,7 +110,7 @@ def _influence(model: Any, observed: Observed, layer: str, log_p: np.ndarray, st
     embeddings = [each for each in model._flatten_layers() if isinstance(each, keras.layers.Embedding)]
     changes = [(each, "call", _then(each.call, watched)) for each in embeddings]
     choice = choice_of(model, layer, Edits(look=lambda alignment, first: alignment))
-    changes += [_noting(choice.site, choice, memories)]
+    changes += [_noting(choice.chosen, choice, memories)]
     with tape, replaced(changes):
         given = keras.tree.map_structure(
             lambda part: watched(ops.convert_to_tensor(part)) if _is_float(part) else part, observed.inputs

@@ -120,6 +120,13 @@ class Choice:
         )
 
     @property
+    def chosen(self) -> Site:
+        """The layer, once it is known."""
+        if self.site is None:
+            raise ValueError(f"model: expected one of its layers {self.label} to run; none has")
+        return self.site
+
+    @property
     def ran(self) -> bool:
         """Whether the call to capture has come."""
         return self.site is not None and self._count(self.site) >= self._number

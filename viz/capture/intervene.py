@@ -70,13 +70,13 @@ def capture_intervention(
             choice = choice_of(model, label if label is not None else layer, edits)
             outputs.append(observed.run_watched(replacements(model, choice, edits)))
             choice.check_found(choice.ran)
-            check(choice.site, wanted)
+            check(choice.chosen, wanted)
         observed.compare(outputs[0], choice.label)
         before, after = (log_probabilities(model, output) for output in outputs)
         mask = output_mask(outputs[0], before.shape[:2])
     places = before.argmax(axis=-1) if target is None else _targets(target, before, mask)
     change = np.where(mask, _at(after, places) - _at(before, places), 0.0)
-    rows = rows_of_tokens(tokens, *before.shape[:2], "tokens")
+    rows = rows_of_tokens(tokens, before.shape[0], before.shape[1], "tokens")
     named = {"before": np.exp(before), "after": np.exp(after), "change": change}
     arrays = {f"{choice.label}/{name}": array for name, array in named.items()}
     return Capture(arrays, choice.label, rows, mask=mask, note=choice.note, facts={"target": places.tolist()})

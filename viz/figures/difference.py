@@ -85,7 +85,8 @@ def difference_heatmap(
         if not attends:
             _caption(ax, name)
         scale_beside(ax, ax.images[0], *_ticks(end), size=TEXT_SIZE - 1)
-        return ax.get_figure(root=True)
+        root: Any = ax.get_figure(root=True)
+        return root
 
     grid = _grid(list(panels), attends)
     across, down = len(grid), max(map(len, grid))

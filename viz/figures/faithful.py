@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted
 from kerasrnn.viz.figures.style import TEXT_SIZE, Title, styled
@@ -69,7 +70,7 @@ def _histogram(axes: Axes, taus: np.ndarray) -> None:
     axes.set(xlim=(-1, 1), xticks=[-1, -0.5, 0, 0.5, 1])
     axes.set_xticklabels(["−1", "−0.5", "0", "0.5", "1"])
     axes.set_ylim(0, max(axes.get_ylim()[1], 1))
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("Kendall τ of weights and gradients")
     axes.set_ylabel("rows of the alignment")
     said = "no row has ranks to compare"

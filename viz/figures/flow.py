@@ -82,7 +82,8 @@ def attention_flow(
         bottom = Labels(tokens, steps, wide / steps, "bottom", first)
         _panel(ax, weights[0], links[0], rows, columns, top, bottom)
         Title(title, wide).above(ax, 0.12 + top.thickness)
-        return ax.get_figure(root=True)
+        root: Any = ax.get_figure(root=True)
+        return root
 
     left, right, gap = 0.95, 0.45, 0.42
     wide = fitted(min(max(_PITCH * max(steps, sources), _NARROWEST), _WIDEST), wanted[0], left + right)

@@ -98,7 +98,8 @@ def intervention_bars(
         twin.spines[:].set_visible(False)
         top.put(twin)
         twin.set_xlabel("would now be", labelpad=4)
-    return axes.get_figure(root=True)
+    root: Any = axes.get_figure(root=True)
+    return root
 
 
 def _above(differs: list[str] | None, wide: float) -> Labels | None:
@@ -128,7 +129,9 @@ def _bars(axes: Axes, values: np.ndarray, kept: np.ndarray) -> None:
     for step in np.flatnonzero(kept & ~np.isfinite(values)):
         down = not values[step] > 0
         text = "?" if np.isnan(values[step]) else "▼" if down else "▲"
-        axes.text(step, 0 if text == "?" else -limit if down else limit, text, va="bottom" if down else "top", **style)
+        axes.text(
+            float(step), 0 if text == "?" else -limit if down else limit, text, va="bottom" if down else "top", **style
+        )
     axes.set_ylabel("change of log p")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
     axes.tick_params(axis="y", labelsize=TEXT_SIZE - 1, labelcolor=look().quiet)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches
 from kerasrnn.viz.figures.style import TEXT_SIZE, Title, styled, text_size
@@ -80,7 +81,8 @@ def length_curve(
         text = f"{name}  ({examples:,} examples)"
         axes.text(0.38 / wide, y, text, family=families, color=look().ink, **font)
     _axes(axes, curves, metrics.pop())
-    return axes.get_figure(root=True)
+    root: Any = axes.get_figure(root=True)
+    return root
 
 
 def _cut(name: str, room: float) -> str:
@@ -109,4 +111,4 @@ def _axes(axes: Axes, curves: Mapping[str, LengthCurve], metric: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color=look().grid, linewidth=0.7)
     axes.set_axisbelow(True)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))

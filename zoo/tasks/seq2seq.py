@@ -161,7 +161,8 @@ class Seq2SeqTask:
         for row, steps in enumerate(history[-1]):
             kept = [tokens[:length] for tokens, length in zip(written[row], lengths[row], strict=True) if length]
             lines = ["".join(self.target_tokens[i] for i in tokens if i != self.target[END]) for tokens in kept]
-            results.append(Beam(self.target_tokens, *(part[row, :steps] for part in history[:-1]), lines))
+            tokens, parents, scores, finished = (part[row, :steps] for part in history[:-1])
+            results.append(Beam(self.target_tokens, tokens, parents, scores, finished, lines))
         return results
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
