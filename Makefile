@@ -8,7 +8,9 @@ JAX_TESTS = $(wildcard tests/property/test_layers_*.py) tests/reference/test_eng
 	$(wildcard tests/reference/test_decoding_*.py) $(wildcard tests/*/test_losses*.py) $(wildcard tests/*/test_metrics*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-jax browser-test wheel-test doctest lint format types bench bench-decoding bench-layers bench-losses bench-crf smoke ci clean
+DATA ?= data
+
+.PHONY: train-all help install test test-jax browser-test wheel-test doctest lint format types bench bench-decoding bench-layers bench-losses bench-crf smoke ci clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -45,6 +47,9 @@ types: ## mypy, on the packages as they are installed: in the checkout it would 
 	$(PYTHON) -m pip wheel . --no-deps --quiet --wheel-dir build/types
 	$(PYTHON) -m zipfile -e build/types/kerasrnn-*.whl build/types/tree
 	cd build/types/tree && $(PYTHON) -m mypy --config-file $(CURDIR)/pyproject.toml -p kerasrnn
+
+train-all: ## every preset of the zoo, from the data in DATA to runs/; hours
+	$(PYTHON) -m kerasrnn.zoo.training.everything --data $(DATA) --out runs
 
 bench: ## how fast the command line answers
 	$(PYTHON) -m benchmarks.startup

@@ -7,8 +7,10 @@ Matplotlib.
 import click
 
 from kerasrnn import __version__
+from kerasrnn._commands.evaluate import evaluate
 from kerasrnn._commands.export import export
 from kerasrnn._commands.predict import predict
+from kerasrnn._commands.train import train
 from kerasrnn._commands.viz_attention import attention
 from kerasrnn._commands.viz_beam import beam
 from kerasrnn._commands.viz_diff import diff
@@ -18,8 +20,10 @@ from kerasrnn._commands.viz_gradients import gradients
 from kerasrnn._commands.viz_intervene import intervene
 from kerasrnn._commands.viz_length import length
 from kerasrnn._commands.viz_match import match
+from kerasrnn._commands.zoo_card import zoo_card
 from kerasrnn._commands.zoo_info import zoo_info
 from kerasrnn._commands.zoo_list import zoo_list
+from kerasrnn._commands.zoo_verify import zoo_verify
 from kerasrnn._terminal import OneLineErrors
 
 
@@ -43,11 +47,11 @@ def zoo() -> None:
     """The trained models that come with kerasrnn."""
 
 
-for command in (export, predict):
+for command in (evaluate, export, predict, train):
     main.add_command(command)
 for command in (attention, beam, diff, explore, gates, gradients, intervene, length, match):
     viz.add_command(command)
-for command in (zoo_info, zoo_list):
+for command in (zoo_card, zoo_info, zoo_list, zoo_verify):
     zoo.add_command(command)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
+SHARES = ("exact match", "accuracy", "accuracy of unknown words", "whole sentences", "f1", "precision", "recall")
+MEASURED = ("mse", "mae", "mse of persistence", "mae of persistence", "nats", "bits", "perplexity", "log loss")
 SAID = ("title", "task", "data", "licence", "split", "notes", "example")
 
 
@@ -28,7 +30,8 @@ def tables(card: dict[str, Any]) -> Iterator[Table | str]:
             table.add_column(heading, justify="left" if not heading else "right")
         for row in metric["rows"]:
             low, high = row["interval"]
-            table.add_row(row["of"], f"{row['value']:.2%}", f"{low:.2%} – {high:.2%}", f"{row['examples']:,}")
+            name = row["of"] if row["of"] in MEASURED or row["of"] in SHARES else metric["metric"]
+            table.add_row(row["of"], shown(name, row["value"]), interval(name, low, high), f"{row['examples']:,}")
         yield table
 
 
@@ -39,6 +42,57 @@ def overview(cards: Sequence[dict[str, Any]]) -> Table:
         table.add_column(heading, justify="right" if heading == "parameters" else "left", overflow="fold")
     for card in cards:
         score = card.get("score")
-        shown = f"{score['metric']} {score['value']:.1%} ({score['on']})" if score else ""
-        table.add_row(card["name"], card["title"], f"{card['weights']['parameters']:,}", shown)
+        told = f"{score['metric']} {shown(score['metric'], score['value'])} ({score['on']})" if score else ""
+        table.add_row(card["name"], card["title"], f"{card['weights']['parameters']:,}", told)
     return table
+
+
+def scores(found: dict[str, Any]) -> Iterator[Table | str]:
+    """What `zoo.scoring.score` found, as tables."""
+    table = Table(title=f"{found['preset']} on {', '.join(found['data'])}", title_justify="left", box=SIMPLE)
+    for heading in ("", "", "95 % interval", "examples"):
+        table.add_column(heading, justify="right" if table.columns else "left")
+    for name, value in found["metrics"].items():
+        table.add_row(name, shown(name, value), interval(name, *found["intervals"][name]), f"{found['examples']:,}")
+    yield table
+    if not found["by"]:
+        return
+    main = found["metric"]
+    rows = Table(title=f"{main} by {found['by'][0]['by']}", title_justify="left", box=SIMPLE)
+    for heading in ("", main, "95 % interval", "examples"):
+        rows.add_column(heading, justify="right" if rows.columns else "left")
+    for row in found["by"]:
+        rows.add_row(row["of"], shown(main, row["value"]), interval(main, *row["interval"]), f"{row['examples']:,}")
+    yield rows
+
+
+def shown(metric: str, value: float) -> str:
+    """A metric as a reader expects it: a share in per cent, anything else as it is."""
+    return f"{value:.2%}" if metric in SHARES or metric == "calibration error" else f"{value:.4g}"
+
+
+def interval(metric: str, low: float, high: float) -> str:
+    """Both ends of an interval."""
+    return f"{shown(metric, low)} – {shown(metric, high)}"
+
+
+def markdown(card: dict[str, Any]) -> str:
+    """A whole card as a page."""
+    lines = [f"# {card['name']}", "", f"{card['title']}.", ""]
+    for key in ("data", "licence", "split", "notes", "example"):
+        if key in card:
+            lines.append(f"- **{key}**: {card[key]}")
+    weights = card["weights"]
+    lines.append(f"- **weights**: {weights['parameters']:,} parameters, {weights['bytes'] / 1e6:.1f} MB, float16")
+    lines.append(f"- **builder**: `zoo.builders.{card['builder']}`")
+    for key in ("training", "evaluation"):
+        if key in card:
+            lines.append(f"- **{key}**: `{card[key]['command']}`")
+    for name, metric in card.get("metrics", {}).items():
+        lines += ["", f"## {name.replace('_', ' ')}: {metric['metric']}", "", "| | value | 95 % interval | examples |"]
+        lines.append("| --- | ---: | ---: | ---: |")
+        for row in metric["rows"]:
+            named = row["of"] if row["of"] in SHARES or row["of"] in MEASURED else metric["metric"]
+            ends = interval(named, *row["interval"])
+            lines.append(f"| {row['of']} | {shown(named, row['value'])} | {ends} | {row['examples']:,} |")
+    return "\n".join(lines)

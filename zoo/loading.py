@@ -1,5 +1,6 @@
 """From a preset to a task."""
 
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +24,7 @@ def from_preset(name_or_folder: str | Path) -> "Seq2SeqTask":
     found = preset.find(name_or_folder)
     arrays = found.arrays()  # checked before a model is built
 
-    from kerasrnn.zoo.tasks.seq2seq import Seq2SeqTask
-
-    tasks = {("seq2seq", "seq2seq"): Seq2SeqTask}  # our own table: a card names code, it never brings any
-    task_class = tasks.get((found.card["task"], found.card["builder"]))
-    if task_class is None:
-        raise preset.PresetError(
-            f"preset {found.name}: no task {found.card['task']!r} with the builder {found.card['builder']!r}."
-        )
+    kind = task_class(found.card)
     largest = max((size for array in arrays.values() for size in array.shape), default=0)
     for argument, value in found.card["arguments"].items():
         if isinstance(value, int) and value > largest:  # before a model of that size claims memory
@@ -38,7 +32,7 @@ def from_preset(name_or_folder: str | Path) -> "Seq2SeqTask":
                 f"preset {found.name}: the argument {argument} is {value}, and no array has a side over {largest}."
             )
     try:
-        task = task_class.build(found.card)
+        task = kind.build(found.card)
     except (KeyError, TypeError, ValueError) as error:
         raise preset.PresetError(f"preset {found.name}: its card does not describe a model: {error}") from error
     variables = {variable.path: variable for variable in task.model.weights}
@@ -50,6 +44,28 @@ def from_preset(name_or_folder: str | Path) -> "Seq2SeqTask":
     for path, variable in variables.items():
         variable.assign(arrays[path])
     return task
+
+
+def task_class(card: dict[str, Any]) -> Any:
+    """The class of the task that a card names.
+
+    Raises:
+        PresetError: there is none.
+    """
+    tasks = {  # our own table: a card names code, it never brings any
+        ("seq2seq", "seq2seq"): ("seq2seq", "Seq2SeqTask"),
+        ("classifier", "classifier"): ("classifier", "ClassifierTask"),
+        ("forecaster", "forecaster"): ("forecaster", "ForecasterTask"),
+        ("language_model", "language_model"): ("language_model", "LanguageModelTask"),
+        ("tagger", "tagger"): ("tagger", "TaggerTask"),
+    }
+    found = tasks.get((card["task"], card["builder"]))
+    if found is None:
+        raise preset.PresetError(
+            f"preset {card['name']}: no task {card['task']!r} with the builder {card['builder']!r}."
+        )
+    module, name = found
+    return getattr(importlib.import_module(f"kerasrnn.zoo.tasks.{module}"), name)
 
 
 def card(name_or_folder: str | Path) -> dict[str, Any]:

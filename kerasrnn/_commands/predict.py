@@ -1,21 +1,40 @@
 """`kerasrnn predict`."""
 
+from typing import Any
+
 import click
 
 from kerasrnn._commands.models import DEFAULT_MODEL, load_task, names_model
 from kerasrnn._terminal import Examples, echo_json, read_stdin, reports_errors
 
+AT_ONCE = 256  # texts of standard input that are answered together
+
 
 @click.command(
     cls=Examples,
     epilog="""kerasrnn predict "3 mai 1998" "5 de agosto de 2026"
-    kerasrnn predict dates_bahdanau - < dates.txt""",
+    kerasrnn predict dates_bahdanau - < dates.txt
+    kerasrnn predict pos_bilstm "Time flies like an arrow."
+    kerasrnn predict lm_shakespeare "ROMEO:" --temperature 0.7 --seed 3
+    kerasrnn predict forecast_weather last_week.csv --json""",
 )
 @click.argument("words", nargs=-1, required=True, metavar="[MODEL] TEXT...")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, with the confidence.")
+@click.option("--beam", type=click.IntRange(1), help="Width of a beam search, for models that translate.")
+@click.option("--nbest", type=click.IntRange(1), help="How many of the beam's texts to print.")
+@click.option("--length", type=click.IntRange(1), help="How many tokens to write, for models that generate.")
+@click.option("--temperature", type=click.FloatRange(0), help="Of the sampling; 0 takes the most probable token.")
+@click.option("--top-k", type=click.IntRange(1), help="Sample among so many tokens.")
+@click.option(
+    "--top-p", type=click.FloatRange(0, 1, min_open=True), help="Sample among the fewest of this probability."
+)
+@click.option("--seed", type=click.IntRange(0), help="Seed of the sampling.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @reports_errors
-def predict(words: tuple[str, ...], as_json: bool) -> None:
-    """What a trained model makes of each TEXT, one line each; TEXT "-" reads lines from standard input."""
+def predict(words: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """What a trained model makes of each TEXT; TEXT "-" reads lines from standard input.
+
+    MODEL is a name (see: kerasrnn zoo list) or a preset folder. Models that read no text take the path of a file.
+    """
     model, texts = (words[0], list(words[1:])) if names_model(words[0]) else (DEFAULT_MODEL, list(words))
     if not texts:
         raise click.UsageError(f"give a text for {model} to read, or - for standard input.")
@@ -24,9 +43,9 @@ def predict(words: tuple[str, ...], as_json: bool) -> None:
         if not texts:
             raise ValueError("standard input is empty: give one text a line.")
     task = load_task(model)
-    for text, prediction in zip(texts, task.predictions(texts), strict=True):
-        if as_json:
-            found = {"text": text, "prediction": prediction.text, "confidence": round(prediction.confidence, 6)}
-            echo_json(found)
-        else:
-            click.echo(prediction.text)
+    for begin in range(0, len(texts), AT_ONCE):
+        for answer in task.answers(texts[begin : begin + AT_ONCE], **options):
+            if as_json:
+                echo_json(answer.about)
+            else:
+                click.echo(answer.line)

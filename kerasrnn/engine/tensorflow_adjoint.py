@@ -21,6 +21,7 @@ from kerasrnn.engine.scan import Scanned
 Tensor = Any
 
 PHASES = 5  # of a batch with a mask
+SMALL = 1 << 16  # weights in the recurrent kernels: below that, padding costs less than compiling phases does
 
 
 class Programs:
@@ -63,7 +64,9 @@ def recur(
     if mask is None:
         layout = packing.dense(sequences, shards, options.go_backwards, exact or sequences.shape[1] is not None)
     else:
-        layout = packing.masked(sequences, mask, shards, 1 if exact else PHASES, options.go_backwards, exact)
+        small = sum(kernel.shape.num_elements() for kernel, _ in cell.recurrent_products()) < SMALL
+        fixed = exact or small  # one program for all batches of a shape, whatever their mask
+        layout = packing.masked(sequences, mask, shards, 1 if fixed else PHASES, options.go_backwards, fixed)
 
     tensors = [(tf.convert_to_tensor(kernel), bias) for kernel, bias in cell.recurrent_products()]
     tensors = [(kernel, None if bias is None else tf.convert_to_tensor(bias)) for kernel, bias in tensors]

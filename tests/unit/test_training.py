@@ -51,8 +51,8 @@ def killed_at(dead: int) -> Pool:
 
 def run(made: keras.Model, folder: Path, *, pool: Pool = pool, **options: Any) -> list[str]:
     said: list[str] = []
-    given: dict[str, Any] = {"steps": STEPS, "options": OPTIONS, "evaluate": lambda: {"score": 0.5}} | options
-    train(made, pool, pool_size=POOL, folder=folder, evaluate_every=EVERY, say=said.append, **given)
+    given: dict[str, Any] = {"rounds": STEPS // POOL, "options": OPTIONS, "evaluate": lambda: {"score": 0.5}} | options
+    train(made, pool, folder=folder, evaluate_every=EVERY // POOL, say=said.append, **given)
     return said
 
 
@@ -81,7 +81,7 @@ def test_a_run_that_was_killed_ends_with_the_weights_of_an_unbroken_one(
     resumed = model(99)
     said = run(resumed, tmp_path)
     reached = dead * POOL // EVERY * EVERY
-    assert said[0] == f"resumed at step {reached} of {STEPS}"
+    assert said[0] == f"resumed at round {reached // POOL} of {STEPS // POOL}"
     for one, other in zip(weights(resumed), weights(unbroken[0]), strict=True):
         np.testing.assert_array_equal(one, other)
     assert [record["step"] for record in log(tmp_path)] == [record["step"] for record in log(unbroken[1])]
@@ -120,7 +120,7 @@ def test_a_finished_run_stays_finished(unbroken: tuple[keras.Model, Path, list[s
     made, folder, _ = unbroken
     before, lines = (folder / checkpoint.NAME).read_bytes(), log(folder)
     again = model(4)
-    assert run(again, folder) == [f"resumed at step {STEPS} of {STEPS}"]
+    assert run(again, folder) == [f"resumed at round {STEPS // POOL} of {STEPS // POOL}"]
     for one, other in zip(weights(again), weights(made), strict=True):
         np.testing.assert_array_equal(one, other)
     assert (folder / checkpoint.NAME).read_bytes() == before
@@ -149,7 +149,7 @@ def test_the_log_has_a_line_a_pool(unbroken: tuple[keras.Model, Path, list[str]]
 
 def test_the_loss_logged_is_the_mean_of_the_pool(tmp_path: Path) -> None:
     made, other = model(1), model(1)
-    run(made, tmp_path, steps=POOL)
+    run(made, tmp_path, rounds=1)
     losses = []
     for x, y in pool(0):
         losses.append(float(other.train_on_batch(x, y)))
@@ -177,7 +177,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(bad: float, loss: str, tmp_path
     with pytest.raises(ValueError, match=rf"loss became {loss} by step 8: lower the learning rate, then resume"):
         run(model(1), tmp_path, pool=poisoned)
     made = model(1)
-    assert checkpoint.restore(tmp_path, made, OPTIONS) == EVERY
+    assert checkpoint.restore(tmp_path, made, OPTIONS).steps == EVERY
     assert all(np.isfinite(array).all() for array in weights(made))
     assert [line["step"] for line in log(tmp_path)] == [2, 4, 6]
 
@@ -224,7 +224,7 @@ def test_the_training_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     weights_before = (out / "dates_bahdanau" / "weights.npz").read_bytes()
     again = CliRunner().invoke(main, ["--out", str(out), *options])
     assert again.exit_code == 0
-    assert "resumed at step 64 of 64" in again.output
+    assert "resumed at round 2 of 2" in again.output
     assert (out / "dates_bahdanau" / "weights.npz").read_bytes() == weights_before
 
     refused = CliRunner().invoke(main, ["--out", str(out), *options[:-1], "8"])

@@ -3,12 +3,7 @@
 import keras
 
 from kerasrnn import layers
-
-CELLS = {
-    "lstm": (layers.LSTM, layers.LSTMCell),
-    "gru": (layers.GRU, layers.GRUCell),
-    "simple_rnn": (layers.SimpleRNN, layers.SimpleRNNCell),
-}
+from kerasrnn.zoo.builders.parts import classes_of
 
 
 def seq2seq(
@@ -31,7 +26,7 @@ def seq2seq(
 
     Args:
         source_size, target_size: vocabulary sizes, padding included.
-        cell: "lstm", "gru" or "simple_rnn", for encoder and decoder.
+        cell: "lstm", "gru", "simple_rnn" and so on, for encoder and decoder.
         embedding: width of the source embedding; the target's is half of it.
         encoder_units: width of the encoder in each direction.
         decoder_units: width of the decoder.
@@ -49,9 +44,7 @@ def seq2seq(
 
     Reference: D. Bahdanau, K. Cho, Y. Bengio, ICLR 2015; the bridge from the encoder's last states as in its A.2.2.
     """
-    if cell not in CELLS:
-        raise ValueError(f"`cell` must be one of {', '.join(CELLS)}; received {cell!r}.")
-    layer_class, cell_class = CELLS[cell]
+    layer_class, cell_class = classes_of(cell)
 
     source = keras.Input((None,), dtype="int32", name="source")
     embedded = keras.layers.Embedding(source_size, embedding, mask_zero=True, name="source_embedding")(source)

@@ -63,12 +63,11 @@ def main(out: Path, steps: int, batch_size: int, learning_rate: float, units: in
         train(
             model,
             pool,
-            steps=steps,
-            pool_size=POOL,
+            rounds=steps // POOL,
             folder=out,
             options=options,
             evaluate=evaluate,
-            evaluate_every=POOL * 60,
+            evaluate_every=60,
             say=click.echo,
         )
     except ValueError as error:

@@ -8,12 +8,15 @@ import keras
 import numpy as np
 
 from kerasrnn.zoo import preset
-from kerasrnn.zoo.builders import seq2seq
+from kerasrnn.zoo.evaluation import Scores, ratio
+from kerasrnn.zoo.readers.tables import Pair, read_pairs
+from kerasrnn.zoo.tasks.base import Answer, Task
 from kerasrnn.zoo.tasks.encoder_decoder import EncoderDecoder
 from kerasrnn.zoo.text import CharacterTable
 
 START, END = "<start>", "<end>"
 LONGEST = 10_000  # characters: what a card may promise, since decoding sets aside memory for it
+PART = 500  # texts that are decoded at once
 EAGER_BATCH = 16  # up to so many texts at once, tracing a graph takes longer than it saves
 
 
@@ -76,7 +79,7 @@ class Beam(NamedTuple):
     texts: list[str]
 
 
-class Seq2SeqTask:
+class Seq2SeqTask(Task):
     """A character model from text to text: `model` is a `keras.Model`, the rest is text handling around it.
 
     Args:
@@ -87,10 +90,11 @@ class Seq2SeqTask:
         preset.PresetError: a vocabulary that does not fit the model.
     """
 
+    builder = "seq2seq"
+
     def __init__(self, model: keras.Model, card: dict[str, Any]) -> None:
         vocabulary = _checked(card["vocabulary"])
-        self.model = model
-        self.card = card
+        super().__init__(model, card)
         self.table = CharacterTable(list(vocabulary["source"]))
         self.target = {token: i for i, token in enumerate(vocabulary["target"], start=1)}  # 0 is padding
         self.target_tokens = ["", *vocabulary["target"]]
@@ -108,16 +112,50 @@ class Seq2SeqTask:
         self._compiled: Any = None
 
     @classmethod
-    def build(cls, card: dict[str, Any]) -> "Seq2SeqTask":
-        """A task with fresh weights, from a card's `arguments` and `vocabulary`."""
-        model = seq2seq(**card["arguments"], name=card["name"])
-        # SGD keeps no state of its own, so a saved file holds the weights alone; recompile to train
-        model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
-        return cls(model, card)
+    def loss(cls, card: dict[str, Any]) -> Any:
+        return "sparse_categorical_crossentropy"
 
-    @property
-    def name(self) -> str:
-        return self.card["name"]
+    def read(self, path: Path, **columns: Any) -> list[Pair]:
+        return read_pairs(path, columns.get("source", 0), columns.get("target", 1))
+
+    def length(self, example: Pair) -> int:
+        return len(self.table.ids(example.source))
+
+    def batch(
+        self, examples: Sequence[Pair], rng: np.random.Generator | None = None, length: int | None = None
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        written = self.encode_targets([example.target for example in examples])
+        start = np.full((len(written), 1), self.target[START], "int32")
+        source = self.table.encode([example.source for example in examples], length)
+        return [source, np.hstack([start, written[:, :-1]])], written
+
+    def evaluate(self, examples: Sequence[Pair]) -> Scores:
+        found = []
+        for begin in range(0, len(examples), PART):
+            found += self.predict([example.source for example in examples[begin : begin + PART]])
+        right = [answer == example.target for answer, example in zip(found, examples, strict=True)]
+        rows = np.stack([np.array(right, float), np.ones(len(right))], axis=1)
+
+        def combine(sums: np.ndarray) -> dict[str, np.ndarray]:
+            return {"exact match": ratio(sums[..., 0], sums[..., 1])}
+
+        return Scores(rows, combine, np.array([self.length(example) for example in examples]), "exact match")
+
+    def answers(self, texts: Sequence[str], **options: Any) -> list[Answer]:
+        given = self.only(options, "beam", "nbest")
+        if given:
+            width = given.get("beam", max(5, given.get("nbest", 1)))
+            if given.get("nbest", 1) > width:
+                raise ValueError(f"--nbest {given['nbest']} asks for more than the {width} that --beam keeps.")
+            results = []
+            for text, found in zip(texts, self.beam(texts, width), strict=True):
+                lines = found.texts[: given.get("nbest", 1)]
+                results.append(Answer("\n".join(lines), {"text": text, "predictions": lines}))
+            return results
+        return [
+            Answer(found.text, {"text": text, "prediction": found.text, "confidence": round(found.confidence, 6)})
+            for text, found in zip(texts, self.predictions(texts), strict=True)
+        ]
 
     def predict(self, texts: Sequence[str]) -> list[str]:
         """The model's answer to each text.
@@ -204,31 +242,6 @@ class Seq2SeqTask:
         tokens = [[self.target_tokens[i] for i in row if i] for row in written]
         inputs = [self.encode(texts), np.hstack([start, written[:, :-1]])]
         return Observation(inputs, written, [p.source_tokens for p in predictions], tokens, predictions)
-
-    def save(self, folder: str | Path) -> None:
-        """Write a preset folder, card and float16 weights; `zoo.from_preset(folder)` loads it."""
-        with np.errstate(over="ignore"):  # `write` refuses what float16 cannot hold
-            arrays = {v.path: keras.ops.convert_to_numpy(v).astype(np.float16) for v in self.model.weights}
-        preset.write(Path(folder), self.card, arrays)
-
-    def export(self, path: str | Path, format: str = "saved_model") -> Path:
-        """Write the model for use elsewhere.
-
-        Args:
-            path: a folder that does not exist yet (`"saved_model"`), or a `.keras` file (`"keras"`).
-            format: `"saved_model"`: strings in, strings and alignments out, decoding inside; needs TensorFlow alone.
-                `"keras"`: the `keras.Model`; loads with `keras.saving.load_model` after `import kerasrnn`.
-
-        Returns:
-            The path that was written.
-
-        Raises:
-            ValueError: an unknown format, or a suffix that does not fit.
-            FileExistsError: the target exists.
-        """
-        from kerasrnn.zoo import export
-
-        return export.export(self, Path(path), format)
 
     def decode(self, source: np.ndarray) -> Any:
         """`(b, s)` ids to `kerasrnn.decoding.Decoded`; many at once in a graph that is traced when first needed."""

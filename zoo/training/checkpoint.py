@@ -1,7 +1,8 @@
-"""A training run on disk: every variable of a model and its optimizer, and how far it has come."""
+"""A training run on disk: every variable of a model and its optimizer, how far it has come, and the best weights."""
 
 import io
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +14,43 @@ from kerasrnn._files import write_bytes_atomically
 NAME = "checkpoint.npz"
 
 
-def save(folder: Path, model: keras.Model, step: int, options: dict[str, Any]) -> None:
+@dataclass
+class State:
+    """How far a run has come.
+
+    Attributes:
+        rounds, steps: done so far.
+        score: of the best weights so far, more is better.
+        best: those weights, or None.
+    """
+
+    rounds: int = 0
+    steps: int = 0
+    score: float = -np.inf
+    best: list[np.ndarray] | None = None
+
+
+def save(folder: Path, model: keras.Model, state: State, options: dict[str, Any]) -> None:
     """Write the run's state; an older checkpoint survives until the new one is complete."""
     arrays: dict[str, Any] = {
         f"variable_{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(_variables(model))
     }
+    arrays |= {f"best_{i}": value for i, value in enumerate(state.best or [])}
+    about = {"rounds": state.rounds, "steps": state.steps, "score": state.score}
     buffer = io.BytesIO()
-    np.savez(buffer, step=step, options=json.dumps(options, sort_keys=True), **arrays)
+    np.savez(buffer, about=json.dumps(about), options=json.dumps(options, sort_keys=True), **arrays)
     write_bytes_atomically(folder / NAME, buffer.getvalue())
 
 
-def restore(folder: Path, model: keras.Model, options: dict[str, Any]) -> int:
-    """Load the run's state into the model and return the steps done; 0 where there is no checkpoint.
+def restore(folder: Path, model: keras.Model, options: dict[str, Any]) -> State:
+    """Load the run's state into the model and return how far it has come; a new state where there is no checkpoint.
 
     Raises:
         ValueError: if the run was begun with other options.
     """
     path = folder / NAME
     if not path.exists():
-        return 0
+        return State()
     with np.load(path, allow_pickle=False) as arrays:
         begun = json.loads(str(arrays["options"]))
         if begun != options:
@@ -42,7 +61,8 @@ def restore(folder: Path, model: keras.Model, options: dict[str, Any]) -> int:
             )
         for i, variable in enumerate(_variables(model)):
             variable.assign(arrays[f"variable_{i}"])
-        return int(arrays["step"])
+        best = [arrays[name] for name in arrays.files if name.startswith("best_")]  # in the order of the file
+        return State(**json.loads(str(arrays["about"])), best=best or None)
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -1,79 +1,156 @@
-"""The training loop: batches by number, so that a resumed run sees what an unbroken one would have seen."""
+"""The training loop: rounds by number, so that a resumed run sees what an unbroken one would have seen."""
 
 import json
 import math
+import queue
+import threading
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerasrnn._files import write_bytes_atomically
 from kerasrnn.zoo.training import checkpoint
 
-Batch = tuple[Any, Any]
+Batch = tuple[Any, ...]
+AHEAD = 8  # batches that are made before they are needed
 
 
 def train(
     model: keras.Model,
-    pool: Callable[[int], Iterable[Batch]],
+    batches: Callable[[int], Iterable[Batch]],
     *,
-    steps: int,
-    pool_size: int,
+    rounds: int,
     folder: Path,
     options: dict[str, Any],
     evaluate: Callable[[], dict[str, float]],
-    evaluate_every: int,
+    evaluate_every: int = 1,
+    best: str | None = None,
+    lower: bool = False,
     say: Callable[[str], None],
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Train a compiled model for a number of steps, with checkpoints, and finish its averaged weights.
+    """Train a compiled model for a number of rounds, with checkpoints, and finish its averaged weights.
 
     Args:
-        model: a compiled model; its optimizer must be built.
-        pool: number of a pool to its batches; must depend on the number alone. It runs in a thread, one pool ahead.
-        steps: training steps, a multiple of `pool_size`.
-        pool_size: batches in a pool.
+        model: a compiled model; its optimizer must be built. Averaged weights (`use_ema`) are those that are evaluated
+            and kept.
+        batches: number of a round to its batches; must depend on the number alone. It runs in a thread, a little ahead.
+        rounds: how many.
         folder: where `checkpoint.npz` and `log.jsonl` go; a checkpoint there is resumed.
         options: what the run depends on; a checkpoint with other options is refused.
         evaluate: gives the metrics to log.
-        evaluate_every: steps between evaluations and checkpoints, a multiple of `pool_size`.
+        evaluate_every: rounds between evaluations and checkpoints.
+        best: the metric by which the weights to keep are chosen; None for the last ones.
+        lower: whether less of it is better.
         say: receives a line about the progress.
+        progress: receives rounds and steps done.
 
     Raises:
         ValueError: a loss that is not finite, or a checkpoint of another run.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    done = checkpoint.restore(folder, model, options)
-    if done:
-        say(f"resumed at step {done} of {steps}")
+    state = checkpoint.restore(folder, model, options)
+    if state.rounds:
+        say(f"resumed at round {state.rounds} of {rounds}")
     path = folder / "log.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if done and path.exists() else []
-    # steps after the checkpoint are run, and logged, again
-    whole = "".join(f"{line}\n" for line in lines if line.endswith("}") and json.loads(line)["step"] <= done)
+    lines = path.read_text(encoding="utf-8").splitlines() if state.rounds and path.exists() else []
+    # rounds after the checkpoint are run, and logged, again
+    whole = "".join(f"{line}\n" for line in lines if line.endswith("}") and json.loads(line)["round"] <= state.rounds)
     write_bytes_atomically(path, whole.encode())
     began = time.perf_counter()
-    with ThreadPoolExecutor(1) as ahead, path.open("a", encoding="utf-8") as log:
-        coming = ahead.submit(lambda number: list(pool(number)), done // pool_size)
-        while done < steps:
-            batches = coming.result()
-            coming = ahead.submit(lambda number: list(pool(number)), done // pool_size + 1)
-            total = 0.0
-            for inputs, targets in batches:
-                total += float(model.train_on_batch(inputs, targets))
-            done += len(batches)
-            record = {"step": done, "loss": total / len(batches), "seconds": round(time.perf_counter() - began, 1)}
-            if not math.isfinite(record["loss"]):
-                raise ValueError(
-                    f"The loss became {record['loss']} by step {done}: lower the learning rate, then resume from the "
-                    f"last checkpoint in {folder}."
-                )
-            if done % evaluate_every == 0 or done >= steps:
-                checkpoint.save(folder, model, done, options)
-                record |= evaluate()
-                say("  ".join(f"{name} {value:.4g}" for name, value in record.items()))
+    averaged = bool(getattr(model.optimizer, "use_ema", False))
+    with path.open("a", encoding="utf-8") as log:
+        for number in range(state.rounds, rounds):
+            total, tokens, since = 0.0, 0, time.perf_counter()
+            count = 0
+            for batch in _ahead(batches(number)):
+                loss = float(model.train_on_batch(*batch))
+                count += 1
+                if not math.isfinite(loss):
+                    raise ValueError(
+                        f"The loss became {loss} by step {state.steps + count}: lower the learning rate, then resume "
+                        f"from the last checkpoint in {folder}."
+                    )
+                total += loss
+                tokens += int(np.asarray(batch[1]).size)
+                if progress is not None:
+                    progress(number, state.steps + count)
+            if not count:
+                raise ValueError(f"round {number} has no batches: the training data holds no example.")
+            state.rounds, state.steps = number + 1, state.steps + count
+            taken = time.perf_counter() - since
+            record = {"round": state.rounds, "step": state.steps, "loss": total / count}
+            record |= {"seconds": round(time.perf_counter() - began, 1), "tokens_per_second": round(tokens / taken)}
+            if hasattr(model.optimizer, "read"):
+                record |= model.optimizer.read()
+            if state.rounds % evaluate_every == 0 or state.rounds >= rounds:
+                last = _values(model)
+                if averaged:
+                    model.optimizer.finalize_variable_values(model.trainable_variables)
+                metrics = evaluate()
+                if best is not None:
+                    score = -metrics[best] if lower else metrics[best]
+                    if state.best is None or score > state.score:
+                        state.score, state.best = score, _values(model)
+                if averaged:
+                    _assign(model, last)
+                checkpoint.save(folder, model, state, options)
+                record |= metrics
+                shown = {name: value for name, value in record.items() if not name.startswith("gradient_norm/")}
+                say("  ".join(f"{name} {value:.4g}" for name, value in shown.items()))
             log.write(json.dumps(record) + "\n")
             log.flush()
-        coming.cancel()
-    model.optimizer.finalize_variable_values(model.trainable_variables)
+    if best is not None and state.best is not None:
+        _assign(model, state.best)
+    elif averaged:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+
+
+def _values(model: keras.Model) -> list[np.ndarray]:
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.trainable_variables]
+
+
+def _assign(model: keras.Model, values: list[np.ndarray]) -> None:
+    for variable, value in zip(model.trainable_variables, values, strict=True):
+        variable.assign(value)
+
+
+def _ahead(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The batches, made in a thread of their own, at most `AHEAD` of them waiting."""
+    waiting: queue.Queue[Any] = queue.Queue(AHEAD)
+    stopped = threading.Event()
+
+    def put(item: Any) -> None:
+        while not stopped.is_set():
+            try:
+                return waiting.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            for batch in batches:
+                put((batch, None))
+                if stopped.is_set():
+                    return
+            put((None, None))
+        except BaseException as error:  # raised where the batches are taken
+            put((None, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            batch, error = waiting.get()
+            if error is not None:
+                raise error
+            if batch is None:
+                return
+            yield batch
+    finally:
+        stopped.set()
+        thread.join()

@@ -1,0 +1,62 @@
+"""`kerasrnn evaluate`."""
+
+from pathlib import Path
+
+import click
+
+from kerasrnn._commands.models import load_task
+from kerasrnn._commands.train import pairs
+from kerasrnn._terminal import Examples, console, echo_json, reports_errors
+
+
+@click.command(
+    cls=Examples,
+    epilog="""kerasrnn evaluate pos_bilstm --data pos_ewt/valid.tsv.gz
+    kerasrnn evaluate runs/mine/pos_bilstm --data my.tsv --by length --json
+    kerasrnn evaluate forecast_weather --data WTH.valid.csv.gz --history WTH.train.csv.gz""",
+)
+@click.argument("preset")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    required=True,
+    help="A file of examples, or a folder, whose valid part is taken; may be repeated.",
+)
+@click.option("--history", type=click.Path(path_type=Path), help="For a forecaster: what came before the data.")
+@click.option("--columns", multiple=True, metavar="ROLE=COLUMN", help="Where a column stands: word=0, text=review.")
+@click.option("--by", metavar="GROUPING", help="Also by length, label, or what else the task has.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--write", is_flag=True, help="Write the result into the card of a preset folder.")
+@reports_errors
+def evaluate(
+    preset: str,
+    data: tuple[Path, ...],
+    history: Path | None,
+    columns: tuple[str, ...],
+    by: str | None,
+    as_json: bool,
+    write: bool,
+) -> None:
+    """How good a trained model is on data of your choice, with 95 % intervals of the bootstrap over examples.
+
+    PRESET is a name (see: kerasrnn zoo list) or a preset folder.
+    """
+    from kerasrnn.zoo.scoring import files_of, score
+
+    chosen = files_of(preset, data)
+    if write and not (Path(preset) / "card.json").is_file():
+        raise click.UsageError("--write changes the card of a preset folder: give its path.")
+    task = load_task(preset)
+    found = score(task, chosen, history=history, columns=pairs(columns, "--columns"), by=by)
+    if write:
+        from kerasrnn.zoo.scoring import write_score
+
+        write_score(Path(preset), found, data)
+    if as_json:
+        echo_json(found)
+        return
+    from kerasrnn.zoo.cards import scores
+
+    for renderable in scores(found):
+        console().print(renderable)

@@ -1,0 +1,88 @@
+"""Scores with bootstrap intervals: every metric is a function of sums over examples, so resampling is one product."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+SAMPLES, SEED, BLOCK = 1000, 0, 4096
+LENGTHS = (1, 5, 10, 15, 20, 30, 40, 60, 100, 200, 400, 800)  # where bins of lengths begin
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What each example contributes to a set of metrics.
+
+    Attributes:
+        statistics: `(n, k)`, the counts of each example.
+        combine: `(..., k)` sums to the metrics by name, each `(...)`.
+        lengths: `(n,)`, for scores by length.
+        groups: by the name of a grouping (`label`, `script`), the group of each example.
+        main: the metric that a card shows first.
+        higher: whether more of it is better.
+        details: what else there is to tell, such as a table of labels or baselines; JSON.
+    """
+
+    statistics: np.ndarray
+    combine: Callable[[np.ndarray], dict[str, np.ndarray]]
+    lengths: np.ndarray
+    main: str
+    higher: bool = True
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def metrics(self, chosen: np.ndarray | None = None) -> dict[str, float]:
+        """The metrics of all examples, or of those chosen (indices or a mask)."""
+        statistics = self.statistics if chosen is None else self.statistics[chosen]
+        return {name: float(value) for name, value in self.combine(statistics.sum(axis=0)).items()}
+
+    def intervals(self, chosen: np.ndarray | None = None) -> dict[str, list[float]]:
+        """95 % percentile intervals of the bootstrap over examples (Efron and Tibshirani 1993, chapter 13), seeded."""
+        statistics = (self.statistics if chosen is None else self.statistics[chosen]).astype(np.float64)
+        n = len(statistics)
+        rng = np.random.default_rng(SEED)
+        sums = np.zeros((SAMPLES, statistics.shape[1]))
+        for i in range(SAMPLES):
+            sums[i] = np.bincount(rng.integers(0, n, n), minlength=n) @ statistics
+        found = self.combine(sums)
+        return {name: [float(end) for end in np.nanpercentile(values, [2.5, 97.5])] for name, values in found.items()}
+
+    def report(self, by: str | None = None) -> dict[str, Any]:
+        """`{"examples", "metric", "metrics", "intervals", "by", "details"}`, as JSON can hold it.
+
+        Raises:
+            ValueError: these examples have no such grouping.
+        """
+        about: dict[str, Any] = {"examples": len(self.statistics), "metric": self.main, "higher is better": self.higher}
+        about |= {"metrics": self.metrics(), "intervals": self.intervals(), "by": []}
+        if by is not None:
+            about["by"] = [self._row(by, each) for each in self._bins(by)]
+        return about | ({"details": self.details} if self.details else {})
+
+    def _row(self, by: str, each: tuple[dict[str, Any], np.ndarray]) -> dict[str, Any]:
+        named, chosen = each
+        metrics, intervals = self.metrics(chosen), self.intervals(chosen)
+        main = {"metric": self.main, "value": metrics[self.main], "interval": intervals[self.main]}
+        return {"by": by} | named | main | {"examples": int(chosen.sum()), "metrics": metrics, "intervals": intervals}
+
+    def _bins(self, by: str) -> list[tuple[dict[str, Any], np.ndarray]]:
+        if by == "length":
+            found = []
+            for low, high in zip(LENGTHS, [*LENGTHS[1:], None], strict=True):
+                chosen = self.lengths >= low if high is None else (self.lengths >= low) & (self.lengths < high)
+                if chosen.any():
+                    last = int(self.lengths.max()) if high is None else high - 1
+                    found.append(({"of": f"{low}–{last}", "low": low, "high": last}, chosen))
+            return found
+        if by not in self.groups:
+            possible = ", ".join(["length", *self.groups])
+            raise ValueError(f"these examples cannot be scored by {by}; they can by {possible}.")
+        groups = np.array(self.groups[by])
+        return [({"of": str(group)}, groups == group) for group in sorted(set(groups.tolist()))]
+
+
+def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    """`top / bottom`, nan where there is nothing to divide by."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(top / bottom)

@@ -1,0 +1,67 @@
+"""Sentences of tagged words: CoNLL columns, CoNLL-U, and tab-separated words and tags."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from kerasrnn.zoo.readers.files import lines, suffix
+
+CONLLU_FORM, CONLLU_UPOS, CONLLU_COLUMNS = 1, 3, 10
+
+
+class Sentence(NamedTuple):
+    """Words and their tags, one each."""
+
+    words: list[str]
+    tags: list[str]
+
+
+def read_sentences(path: Path, word: int | None = None, tag: int | None = None) -> list[Sentence]:
+    """The sentences of a file; blank lines end them, lines that begin with `# ` and document marks are skipped.
+
+    In a `.conllu` file the words are the syntactic ones (ranges such as `1-2` and empty nodes are left out).
+
+    Args:
+        path: the file, gzip or not.
+        word, tag: columns from 0; by default form and UPOS of a `.conllu` file, and the first and the last column
+            elsewhere, or the second for the four columns form, UPOS, XPOS, lemma of a `.tsv` file.
+
+    Raises:
+        ValueError: a line with too few columns, an empty word or tag, or no sentence at all.
+    """
+    conllu = suffix(path) == ".conllu"
+    treebank = suffix(path) == ".tsv"
+    found: list[Sentence] = []
+    words: list[str] = []
+    tags: list[str] = []
+    for number, line in [*lines(path), (0, "")]:
+        if not line.strip():
+            if words:
+                found.append(Sentence(words, tags))
+                words, tags = [], []
+            continue
+        columns = line.split("\t") if "\t" in line else line.split()
+        if line.startswith("# ") or (line.startswith("#") and conllu) or columns[0] == "-DOCSTART-":
+            continue
+        if conllu and len(columns) != CONLLU_COLUMNS:
+            raise ValueError(
+                f"{path}:{number}: expected the {CONLLU_COLUMNS} columns of CoNLL-U, found {len(columns)}."
+            )
+        if conllu and not columns[0].isdigit():
+            continue
+        at_word = (CONLLU_FORM if conllu else 0) if word is None else word
+        usual = CONLLU_UPOS if conllu else 1 if treebank else len(columns) - 1
+        at_tag = usual if tag is None else tag
+        if len(columns) <= max(at_word, at_tag) or (len(columns) < 2 and tag is None):
+            needed = max(at_word, at_tag, 1) + 1
+            raise ValueError(
+                f"{path}:{number}: expected at least {needed} columns, found {len(columns)}: {line[:60]!r}."
+            )
+        if not columns[at_word].strip() or not columns[at_tag].strip():
+            raise ValueError(f"{path}:{number}: an empty word or tag: {line[:60]!r}.")
+        words.append(columns[at_word])
+        tags.append(columns[at_tag].strip())
+    if not found:
+        raise ValueError(
+            f"{path} holds no sentence: expected a word and a tag a line, a blank line after each sentence."
+        )
+    return found

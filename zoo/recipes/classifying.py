@@ -1,0 +1,121 @@
+"""Classifiers: of film reviews, and of digits read pixel by pixel."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kerasrnn.zoo.recipes.recipe import Recipe
+from kerasrnn.zoo.tasks.classifier import Example, read_labelled, read_pixels
+from kerasrnn.zoo.words import WordTable
+
+NAMES = {"0": "negative", "1": "positive"}
+
+
+def _read_reviews(path: Path, text: str = "text", label: str = "label") -> list[Example]:
+    return read_labelled(path, NAMES, text, label)
+
+
+def _reviews(name: str, pooling: str) -> Callable[[list[Example], dict[str, Any]], dict[str, Any]]:
+    def card(examples: list[Example], options: dict[str, Any]) -> dict[str, Any]:
+        table = WordTable.of([each.content for each in examples], most=options["most_words"], least=3)
+        return {
+            "name": name,
+            "title": "Whether a film review in English is positive or negative",
+            "task": "classifier",
+            "builder": "classifier",
+            "arguments": {
+                "labels": sorted({each.label for each in examples}),
+                "word_size": table.size,
+                "pooling": pooling,
+                **{key: options[key] for key in ("cell", "bidirectional", "units", "embedding", "dropout")},
+            },
+            "vocabulary": table.to_card() | {"names": NAMES, "unknown_rate": options["unknown_rate"]},
+            "example": "The plot is thin, but the acting is so good that I did not mind at all.",
+            "data": "Large Movie Review Dataset v1.0 (Maas et al., ACL 2011), its training part",
+            "licence": (
+                "none is stated for the reviews, which belong to their writers; they are not part of this package, and "
+                "no weight of it holds a sentence of theirs. These weights: Apache-2.0 as far as they are ours to give"
+            ),
+            "split": "official test part; 12 % of the films of the official training part for validation",
+        }
+
+    return card
+
+
+def _pixels(examples: list[Example], options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": "pixels_gru",
+        "title": "Digits read one pixel at a time, 784 steps",
+        "task": "classifier",
+        "builder": "classifier",
+        "arguments": {
+            "labels": sorted({each.label for each in examples}),
+            "features": 1,
+            "pooling": "last",
+            **{key: options[key] for key in ("cell", "units", "dropout")},
+        },
+        "vocabulary": {},
+        "example": "an array (784, 1) of grey values from 0 to 1, row by row",
+        "data": "MNIST (LeCun, Cortes, Burges), pixels in the order of the rows",
+        "licence": "commonly given as CC BY-SA 3.0; these weights: CC BY-SA 3.0",
+        "split": "official; the last 5,000 of the training part for validation",
+    }
+
+
+def _finish(task: Any, held_out: list[Example]) -> None:
+    task.calibrate(held_out)
+
+
+SMALL: Mapping[str, Any] = {
+    "bidirectional": False,
+    "embedding": 64,
+    "dropout": 0.4,
+    "most_words": 20_000,
+    "unknown_rate": 0.1,
+    "epochs": 6,
+    "batch_size": 128,
+    "most_positions": 16_384,
+    "learning_rate": 2e-3,
+    "average": 0.99,
+}
+
+
+def _review_recipe(name: str, pooling: str, **options: Any) -> Recipe:
+    return Recipe(
+        name=name,
+        patterns=("{part}.jsonl", "{part}.csv", "{part}.tsv"),
+        reads=_read_reviews,
+        card=_reviews(name, pooling),
+        folders=("sentiment_imdb",),
+        options={**SMALL, **options},
+        finish=_finish,
+        best="accuracy",
+    )
+
+
+RECIPES = {
+    "sentiment_bilstm": _review_recipe(
+        "sentiment_bilstm", "attention", cell="lstm", bidirectional=True, units=64, embedding=100, most_words=30_000
+    ),
+    # The recurrent layers of these three have about 33,000 weights each.
+    "sentiment_rnn": _review_recipe("sentiment_rnn", "last", cell="simple_rnn", units=152, learning_rate=5e-4),
+    "sentiment_gru": _review_recipe("sentiment_gru", "last", cell="gru", units=78),
+    "sentiment_lstm": _review_recipe("sentiment_lstm", "last", cell="lstm", units=64),
+    "pixels_gru": Recipe(
+        name="pixels_gru",
+        patterns=("{part}-images-idx3-ubyte",),
+        reads=read_pixels,
+        card=_pixels,
+        folders=("image_mnist",),
+        options={
+            "cell": "gru",
+            "units": 96,
+            "dropout": 0.1,
+            "epochs": 12,
+            "batch_size": 100,
+            "learning_rate": 3e-3,
+            "average": 0.999,
+        },
+        best="accuracy",
+    ),
+}

@@ -1,0 +1,130 @@
+"""Language models."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasrnn.zoo.recipes.recipe import Recipe
+from kerasrnn.zoo.tasks.language_model import read_text
+
+
+def _read(path: Path) -> list[str]:
+    return [read_text(path)]
+
+
+def _shakespeare(texts: list[str], options: dict[str, Any]) -> dict[str, Any]:
+    characters = "".join(sorted({character for text in texts for character in text}))
+    return {
+        "name": "lm_shakespeare",
+        "title": "Writes on in the manner of Shakespeare, character by character",
+        "task": "language_model",
+        "builder": "language_model",
+        "arguments": {"size": len(characters) + 2}
+        | {key: options[key] for key in ("cell", "depth", "units", "embedding", "dropout")},
+        "vocabulary": {"level": "character", "tokens": characters, "start": "\n"},
+        "example": "ROMEO:\nBut, soft!",
+        "data": "Tiny Shakespeare (A. Karpathy's extract of the plays)",
+        "licence": "public domain; these weights: Apache-2.0",
+        "split": "by position, 90 / 5 / 5 %, cut between speeches",
+    }
+
+
+def _words(texts: list[str], options: dict[str, Any]) -> dict[str, Any]:
+    counts = Counter(word for text in texts for line in text.splitlines() for word in [*line.split(), "<eos>"])
+    counts.pop("<unk>", None)  # id 1
+    tokens = [word for word, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]
+    return {
+        "name": "lm_wikitext2",
+        "title": "Writes on in the manner of Wikipedia, word by word",
+        "task": "language_model",
+        "builder": "language_model",
+        "arguments": {"size": len(tokens) + 2, "tied": True}
+        | {key: options[key] for key in ("cell", "depth", "units", "embedding", "dropout")},
+        "vocabulary": {"level": "word", "tokens": tokens, "start": "<eos>"},
+        "example": "The lobster is",
+        "data": "WikiText-2 (Merity et al., ICLR 2017), articles in another order",
+        "licence": "Wikipedia text, CC BY-SA 3.0; these weights: CC BY-SA 3.0",
+        "split": "official",
+    }
+
+
+def streams(
+    task: Any, examples: Sequence[str], options: Mapping[str, Any], number: int, plan_only: bool = False
+) -> Iterator[Any]:
+    """The texts as `batch_size` streams side by side, `steps` at a time; each epoch begins at another place."""
+    rng = np.random.default_rng([options["seed"], number])
+    b, t = options["batch_size"], options["steps"]
+    ids = np.concatenate([task.encode(text) for text in examples]) if not plan_only else None
+    total = sum(len(text) for text in examples) if task.level == "character" else sum(map(task.length, examples))
+    shift = int(rng.integers(0, t))
+    width = (total - 1 - shift) // b
+    if width < t:
+        raise ValueError(
+            f"the text has {total} tokens; {b} streams of {t} steps need {b * t + t + 1}: set a smaller batch_size."
+        )
+    for begin in range(0, width - t + 1, t):
+        if ids is None:
+            yield ()
+            continue
+        at = shift + np.arange(b)[:, None] * width + begin + np.arange(t)
+        yield ids[at], ids[at + 1]
+
+
+def going_on(task: Any, options: Mapping[str, Any]) -> Any:
+    """The model that is trained: it carries its states from batch to batch."""
+    from kerasrnn.zoo.builders import language_model
+
+    return language_model(**task.card["arguments"], batch_size=options["batch_size"], name=f"{task.name}_training")
+
+
+RECIPES = {
+    "lm_shakespeare": Recipe(
+        name="lm_shakespeare",
+        patterns=("{part}.txt", "{part}*.txt"),
+        reads=_read,
+        card=_shakespeare,
+        folders=("lm_tinyshakespeare",),
+        options={
+            "cell": "lstm",
+            "depth": 2,
+            "units": 320,
+            "embedding": 64,
+            "dropout": 0.35,
+            "steps": 128,
+            "epochs": 14,
+            "batch_size": 50,
+            "learning_rate": 4e-3,
+            "average": 0.99,
+        },
+        batches=streams,
+        training_model=going_on,
+        best="nats",
+        lower=True,
+    ),
+    "lm_wikitext2": Recipe(
+        name="lm_wikitext2",
+        patterns=("{part}.txt",),
+        reads=_read,
+        card=_words,
+        folders=("lm_wikitext2",),
+        options={
+            "cell": "lstm",
+            "depth": 2,
+            "units": 512,
+            "embedding": 256,
+            "dropout": 0.5,
+            "steps": 70,
+            "epochs": 15,
+            "batch_size": 40,
+            "learning_rate": 2e-3,
+            "average": 0.999,
+        },
+        batches=streams,
+        training_model=going_on,
+        best="perplexity",
+        lower=True,
+    ),
+}

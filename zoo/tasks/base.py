@@ -1,0 +1,122 @@
+"""What every task has: a `keras.Model`, a card, and ways in and out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import keras
+import numpy as np
+
+from kerasrnn.zoo import preset
+from kerasrnn.zoo.evaluation import Scores
+
+
+class Answer(NamedTuple):
+    """A result as it is shown: a line of text (or several), and the same as JSON can hold it."""
+
+    line: str
+    about: dict[str, Any]
+
+
+class Task(ABC):
+    """A model with what stands around it: raw input in, results out.
+
+    Args:
+        model: made by the builder that the card names, with `card["arguments"]`.
+        card: the preset's card.
+
+    Raises:
+        ValueError: a vocabulary that does not fit the model.
+    """
+
+    builder: ClassVar[str]
+    model: keras.Model
+
+    def __init__(self, model: keras.Model, card: dict[str, Any]) -> None:
+        self.model, self.card = model, card
+
+    @classmethod
+    def build(cls, card: dict[str, Any]) -> Any:
+        """A task with fresh weights, from a card's `arguments` and `vocabulary`."""
+        from kerasrnn.zoo import builders
+
+        model = getattr(builders, cls.builder)(**card["arguments"], name=card["name"])
+        # SGD keeps no state of its own, so a saved file holds the weights alone; recompile to train
+        model.compile("sgd", cls.loss(card), jit_compile=False)
+        return cls(model, card)
+
+    @classmethod
+    @abstractmethod
+    def loss(cls, card: dict[str, Any]) -> Any:
+        """The loss that the model is trained with."""
+
+    @property
+    def name(self) -> str:
+        return self.card["name"]
+
+    @abstractmethod
+    def read(self, path: Path, **columns: Any) -> list[Any]:
+        """The examples of a file, in any of the formats that the task takes.
+
+        Raises:
+            ValueError: another format, or a line that is wrong, with its number.
+        """
+
+    @abstractmethod
+    def length(self, example: Any) -> int:
+        """How long an example is, in the model's steps."""
+
+    @abstractmethod
+    def batch(self, examples: Sequence[Any], rng: np.random.Generator | None = None, length: int | None = None) -> Any:
+        """Inputs and targets of the model; with `rng`, as in training."""
+
+    @abstractmethod
+    def evaluate(self, examples: Sequence[Any]) -> Scores:
+        """What each example contributes to the task's metrics."""
+
+    @abstractmethod
+    def predict(self, texts: Sequence[str]) -> list[Any]:
+        """The model's answer to each text."""
+
+    @abstractmethod
+    def answers(self, texts: Sequence[str], **options: Any) -> list[Answer]:
+        """The answers to what stands on a command line: texts, or paths of files where the model reads no text.
+
+        Raises:
+            ValueError: an option that the task does not have.
+        """
+
+    def only(self, options: dict[str, Any], *known: str) -> dict[str, Any]:
+        """The options that were given, all of them known; ValueError for another."""
+        given = {name: value for name, value in options.items() if value is not None}
+        for name in given:
+            if name not in known:
+                takes = ", ".join(f"--{each.replace('_', '-')}" for each in known) or "no options of this kind"
+                raise ValueError(f"{self.name} has no --{name.replace('_', '-')}; it takes {takes}.")
+        return given
+
+    def save(self, folder: str | Path) -> None:
+        """Write a preset folder, card and float16 weights; `zoo.from_preset(folder)` loads it."""
+        with np.errstate(over="ignore"):  # `write` refuses what float16 cannot hold
+            arrays = {v.path: keras.ops.convert_to_numpy(v).astype(np.float16) for v in self.model.weights}
+        preset.write(Path(folder), self.card, arrays)
+
+    def export(self, path: str | Path, format: str = "saved_model") -> Path:
+        """Write the model for use elsewhere.
+
+        Args:
+            path: a folder that does not exist yet (`"saved_model"`), or a `.keras` file (`"keras"`).
+            format: `"saved_model"`: raw input in, results out; needs TensorFlow alone. `"keras"`: the `keras.Model`;
+                loads with `keras.saving.load_model` after `import kerasrnn`.
+
+        Returns:
+            The path that was written.
+
+        Raises:
+            ValueError: an unknown format, or a suffix that does not fit.
+            FileExistsError: the target exists.
+        """
+        from kerasrnn.zoo import export
+
+        return export.export(self, Path(path), format)

@@ -1,0 +1,147 @@
+"""The next values of a series."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from kerasrnn.zoo.evaluation import Scores, ratio
+from kerasrnn.zoo.readers.series import Series, read_series
+from kerasrnn.zoo.tasks.base import Answer, Task
+
+BATCH = 256
+CALENDAR = 4  # features of a time
+DAY, YEAR = 86_400, 365.25 * 86_400  # seconds
+
+
+class Forecast(NamedTuple):
+    """One result: the times ahead `(h,)` and the values there `(h,)`, in the unit of the data."""
+
+    times: np.ndarray
+    values: np.ndarray
+
+
+class ForecasterTask(Task):
+    """Forecasts a series from its past. Examples are series; every window of past and horizon in them counts."""
+
+    builder = "forecaster"
+
+    def __init__(self, model: keras.Model, card: dict[str, Any]) -> None:
+        super().__init__(model, card)
+        scale = card["vocabulary"]
+        self.past: int = scale["past"]
+        self.horizon: int = card["arguments"]["horizon"]
+        self.mean, self.deviation = float(scale["mean"]), float(scale["deviation"])
+        self.step = np.timedelta64(int(scale["seconds"]), "s")
+        if self.past < 1 or self.deviation <= 0 or not np.isfinite([self.mean, self.deviation]).all():
+            raise ValueError("vocabulary: expected a past of at least 1 step and a positive deviation")
+
+    @classmethod
+    def loss(cls, card: dict[str, Any]) -> Any:
+        return "mse"
+
+    def read(self, path: Path, **columns: Any) -> list[Series]:
+        vocabulary = self.card["vocabulary"]
+        series = read_series(path, columns.get("time", vocabulary["time"]), columns.get("value", vocabulary["value"]))
+        if series.times[1] - series.times[0] != self.step:
+            raise ValueError(
+                f"{path}: the values are {series.times[1] - series.times[0]} apart; {self.name} expects {self.step}."
+            )
+        return [series]
+
+    def length(self, example: Series) -> int:
+        return len(example.values)
+
+    def windows(self, series: Series) -> int:
+        """How many windows of past and horizon a series has; ValueError if none."""
+        count = len(series.values) - self.past - self.horizon + 1
+        if count < 1:
+            raise ValueError(
+                f"the series has {len(series.values)} values; {self.name} needs {self.past} of the past and "
+                f"{self.horizon} ahead."
+            )
+        return count
+
+    def inputs(self, series: Series, starts: np.ndarray) -> list[np.ndarray]:
+        """`[past (b, t, 1 + f), ahead (b, h, f)]` of the windows that start there; only the past values are read."""
+        scaled = (series.values - self.mean) / self.deviation
+        first = series.times[0] - np.datetime64("1970-01-01T00:00:00", "s")
+        at = starts[:, None] + np.arange(self.past + self.horizon)  # (b, t + h)
+        calendar = calendar_of((first + at * self.step).astype(np.int64))
+        past = np.concatenate([scaled[at[:, : self.past], None], calendar[:, : self.past]], axis=-1)
+        return [past.astype(np.float32), calendar[:, self.past :].astype(np.float32)]
+
+    def targets(self, series: Series, starts: np.ndarray) -> np.ndarray:
+        """What came, `(b, h)`, in standard deviations from the mean."""
+        at = starts[:, None] + self.past + np.arange(self.horizon)
+        return ((series.values[at] - self.mean) / self.deviation).astype(np.float32)
+
+    def batch(
+        self, examples: Sequence[Any], rng: np.random.Generator | None = None, length: int | None = None
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        series, starts = examples
+        return self.inputs(series, starts), self.targets(series, starts)
+
+    def forecasts(self, series: Series) -> tuple[np.ndarray, np.ndarray]:
+        """Forecast and truth of every window, `(n, h)` each, in standard deviations."""
+        count = self.windows(series)
+        found = []
+        for start in range(0, count, BATCH):
+            starts = np.minimum(np.arange(start, start + BATCH), count - 1)
+            kept = min(BATCH, count - start)
+            found.append(np.asarray(self.model.predict_on_batch(self.inputs(series, starts)))[:kept])
+        return np.concatenate(found), self.targets(series, np.arange(count))
+
+    def predict(self, texts: Sequence[Series]) -> list[Forecast]:  # type: ignore[override]
+        """What comes after each series.
+
+        Raises:
+            ValueError: a series shorter than the past that the model reads.
+        """
+        results = []
+        for series in texts:
+            if len(series.values) < self.past:
+                raise ValueError(f"the series has {len(series.values)} values; {self.name} needs {self.past}.")
+            inputs = self.inputs(series, np.array([len(series.values) - self.past]))
+            scaled = np.asarray(self.model.predict_on_batch(inputs))[0]
+            times = series.times[-1] + self.step * np.arange(1, self.horizon + 1)
+            results.append(Forecast(times, scaled * self.deviation + self.mean))
+        return results
+
+    def answers(self, texts: Sequence[str], **options: Any) -> list[Answer]:
+        self.only(options)
+        found = self.predict([series for text in texts for series in self.read(Path(text))])
+        results = []
+        for text, forecast in zip(texts, found, strict=True):
+            times = [str(time).replace("T", " ") for time in forecast.times]
+            values = [round(float(value), 4) for value in forecast.values]
+            lines = "\n".join(f"{time}\t{value:.2f}" for time, value in zip(times, values, strict=True))
+            results.append(Answer(lines, {"file": text, "times": times, "values": values}))
+        return results
+
+    def evaluate(self, examples: Sequence[Series]) -> Scores:
+        pairs = [self.forecasts(series) for series in examples]
+        forecast, truth = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+        last = np.concatenate([self._last(series) for series in examples])
+        error, naive = forecast - truth, last - truth
+        sums = [(error**2).sum(1), np.abs(error).sum(1), (naive**2).sum(1), np.abs(naive).sum(1)]
+        rows = np.stack([*sums, np.full(len(error), error.shape[1])], axis=1)
+
+        def combine(sums: np.ndarray) -> dict[str, np.ndarray]:
+            named = ("mse", "mae", "mse of persistence", "mae of persistence")
+            return {name: ratio(sums[..., i], sums[..., 4]) for i, name in enumerate(named)}
+
+        ahead = {str(i + 1): float(value) for i, value in enumerate((error**2).mean(axis=0))}
+        return Scores(rows, combine, np.ones(len(rows)), "mse", higher=False, details={"mse by step ahead": ahead})
+
+    def _last(self, series: Series) -> np.ndarray:
+        at = np.arange(self.windows(series)) + self.past - 1
+        return np.repeat(((series.values[at] - self.mean) / self.deviation)[:, None], self.horizon, axis=1)
+
+
+def calendar_of(seconds: np.ndarray) -> np.ndarray:
+    """Seconds since 1970 `(...)` to sine and cosine of the time of day and of the time of year, `(..., 4)`."""
+    angles = [2 * np.pi * (seconds % period) / period for period in (DAY, YEAR)]
+    return np.stack([wave(angle) for angle in angles for wave in (np.sin, np.cos)], axis=-1)

@@ -1,0 +1,127 @@
+"""From a recipe and data to a preset: one training run, begun or resumed."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasrnn.zoo.buckets import batches
+from kerasrnn.zoo.loading import from_preset, task_class
+from kerasrnn.zoo.recipes.recipe import Recipe
+from kerasrnn.zoo.training.loop import Batch, train
+from kerasrnn.zoo.training.optimizer import WatchedAdamW
+
+Say = Callable[[str], None]
+
+
+def run(
+    recipe: Recipe,
+    data: Sequence[Path],
+    folder: Path,
+    *,
+    changes: Mapping[str, Any],
+    columns: Mapping[str, Any] | None = None,
+    valid: Sequence[Path] = (),
+    start_from: str | None = None,
+    say: Say,
+    progress: Callable[[int, int, int], None] | None = None,
+) -> Path:
+    """Train a recipe and write the preset that results to `folder / recipe.name`.
+
+    Args:
+        recipe: what to train.
+        data: folders with `train` and `valid` parts, or files of training examples.
+        folder: of the run: checkpoint, log and preset.
+        changes: options of the recipe that differ from its own.
+        columns: which columns of the files to read, where the format leaves a choice.
+        valid: files of validation examples; needed where `data` are files.
+        start_from: a preset whose weights and vocabulary to begin with (fine-tuning), or None.
+        say: receives lines about the progress.
+        progress: receives the epoch, the steps done and the steps in all.
+
+    Returns:
+        The folder of the preset.
+
+    Raises:
+        ValueError: data or options that are wrong, a loss that is not finite, or a checkpoint of another run.
+    """
+    options = recipe.with_options(changes)
+    seed = options["seed"]
+    keras.utils.set_random_seed(seed)
+    examples, held_out = recipe.read(data, valid, columns or {})
+    if recipe.join is not None:
+        held_out = recipe.join(examples, held_out, options)
+    if start_from is None:
+        card = recipe.card(examples, options)
+        task = task_class(card).build(card)
+    else:
+        task = from_preset(start_from)
+        task.card = {key: value for key, value in task.card.items() if key not in ("metrics", "score", "evaluation")}
+        task.card["name"] = recipe.name
+    say(f"{recipe.name}: {len(examples):,} training and {len(held_out):,} validation examples, "
+        f"{task.model.count_params():,} parameters")  # fmt: skip
+
+    batched = recipe.batches or by_length
+    epochs = options["epochs"]
+    steps = sum(1 for number in range(epochs) for _ in batched(task, examples, options, number, plan_only=True))
+    model = recipe.training_model(task, options) if recipe.training_model else task.model
+    warmup = min(options.get("warmup", 200), steps // 10)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, max(steps - warmup, 1), warmup_target=options["learning_rate"], warmup_steps=warmup
+    )
+    optimizer = WatchedAdamW(
+        model,
+        options["clip"],
+        learning_rate=rate,
+        weight_decay=options["weight_decay"],
+        use_ema=options["average"] > 0,
+        ema_momentum=options["average"] or 0.99,
+    )
+    if model is not task.model and start_from is not None:
+        copy_weights(task.model, model)
+    model.compile(optimizer, recipe.loss(options) if recipe.loss else task.loss(task.card), jit_compile=False)
+    optimizer.build(model.trainable_variables)
+
+    def evaluate() -> dict[str, float]:
+        if model is not task.model:
+            copy_weights(model, task.model)
+        return task.evaluate(held_out).metrics()
+
+    train(
+        model,
+        lambda number: batched(task, examples, options, number),
+        rounds=epochs,
+        folder=folder,
+        options={"recipe": recipe.name, "from": start_from, "examples": len(examples), **options},
+        evaluate=evaluate,
+        evaluate_every=options.get("evaluate_every", 1),
+        best=recipe.best,
+        lower=recipe.lower,
+        say=say,
+        progress=None if progress is None else lambda number, done: progress(number, done, steps),
+    )
+    evaluate()  # brings the weights that were kept into the task's model
+    if recipe.finish is not None:
+        recipe.finish(task, held_out)
+    task.card["training"] = {"command": recipe.command(data, folder, changes, start_from), "options": options}
+    task.save(folder / recipe.name)
+    return folder / recipe.name
+
+
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """The trainable weights of one model to another of the same make."""
+    for one, other in zip(source.trainable_variables, target.trainable_variables, strict=True):
+        other.assign(one)
+
+
+def by_length(
+    task: Any, examples: Sequence[Any], options: Mapping[str, Any], number: int, plan_only: bool = False
+) -> Iterator[Batch]:
+    """The batches of an epoch: examples of like lengths together, in an order that depends on seed and number alone."""
+    rng = np.random.default_rng([options["seed"], number])
+    lengths = [task.length(example) for example in examples]
+    plan = batches(lengths, batch_size=options["batch_size"], most=options.get("most_positions"), rng=rng)
+    for chosen, length in plan:
+        yield () if plan_only else task.batch([examples[i] for i in chosen], rng, length)
