@@ -130,8 +130,8 @@ class Session(Picture):
         if self.observed is None:
             return what
         prediction = self.observed.predictions[0]
-        read, answer = "".join(prediction.source_tokens), f"{prediction.text}  ({_percent(prediction.confidence)})"
-        return f"{read}  →  {answer}"
+        sure = "" if prediction.confidence is None else f"  ({_percent(prediction.confidence)})"
+        return f"{prediction.read}  →  {prediction.text}{sure}" if prediction.text else prediction.read
 
     def answer(self) -> dict[str, Any]:
         if self.observed is None:

@@ -128,7 +128,7 @@ def _faithful(session: Session, permutations: int, seed: int, corpus: Path | Non
 
         if session.task is None:
             raise click.UsageError("--corpus is for models that read text; give more rows with --input.")
-        texts = ["".join(session.observed.predictions[0].source_tokens), *readable_lines(session, corpus)]
+        texts = [session.observed.predictions[0].read, *readable_lines(session, corpus)]
         session.observed = session.task.observe(texts)
         session.inputs = session.observed.inputs
     capture = session.capture(capture_faithfulness, permutations=permutations, seed=seed)

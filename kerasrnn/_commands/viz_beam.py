@@ -39,7 +39,7 @@ def beam(width: int, **given: Any) -> None:
     from kerasrnn.viz import Capture, beam_tree
     from kerasrnn.viz.tokens import visible
 
-    (found,) = session.task.beam(["".join(session.observed.predictions[0].source_tokens)], width)
+    (found,) = session.task.beam([session.observed.predictions[0].read], width)
     arrays = {"token": found.tokens, "parent": found.parents, "score": found.scores, "finished": found.finished}
     results = [
         {"text": text, "score": float(score)} for text, score in zip(found.texts, found.scores[-1], strict=False)

@@ -35,8 +35,12 @@ def _card(series: list[Series], options: dict[str, Any]) -> dict[str, Any]:
             "seconds": _seconds(series[0]),
             "mean": float(values.mean()),
             "deviation": float(values.std()),
+            "series": {
+                "time": str(series[-1].times[-options["past"]]),
+                "values": series[-1].values[-options["past"] :].tolist(),
+            },
         },
-        "example": "the last 168 values of a series, in a .csv file",
+        "example": "the last week of the training data",
         "data": "hourly local climatological data of NOAA, 2010 to 2013, the Weather set of Zhou et al. (AAAI 2021)",
         "licence": "US government work, public domain; these weights: Apache-2.0",
         "split": "70 / 10 / 20 % by time; values in standard deviations of the training part",

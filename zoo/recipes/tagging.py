@@ -119,7 +119,7 @@ RECIPES = {
         reads=_read_entities,
         card=_ner,
         folders=("ner_btc", "ner_wnut17", "ner_wikigold"),
-        options=SIZES | {"epochs": 20},
+        options=SIZES | {"epochs": 10},
         best="f1",
     ),
     "ner_conll2003": Recipe(

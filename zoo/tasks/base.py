@@ -19,6 +19,36 @@ class Answer(NamedTuple):
     about: dict[str, Any]
 
 
+class Shown(NamedTuple):
+    """What the title of a picture says of one text: what was read, the answer, and its probability (None: no such)."""
+
+    read: str
+    text: str
+    confidence: float | None
+    source_tokens: list[str]
+
+
+class Observation(NamedTuple):
+    """What a picture needs: inputs for `model` that make it repeat its own prediction, and their tokens.
+
+    Attributes:
+        inputs: what the model reads.
+        targets: for the compiled loss.
+        source_tokens, tokens: the texts of each step of what it reads and of what it writes, a list a row.
+        predictions: a row each, with `read`, `text`, `confidence` and `source_tokens`.
+    """
+
+    inputs: Any
+    targets: np.ndarray
+    source_tokens: list[list[str]]
+    tokens: list[list[str]]
+    predictions: Sequence[Any]
+
+    def along(self, layer: str) -> list[list[str]]:
+        """The tokens on the time axis of a layer of the model: the produced ones for the decoder, else the source's."""
+        return self.tokens if layer == "decoder" else self.source_tokens
+
+
 class Task(ABC):
     """A model with what stands around it: raw input in, results out.
 
@@ -78,6 +108,10 @@ class Task(ABC):
     @abstractmethod
     def predict(self, texts: Sequence[str]) -> list[Any]:
         """The model's answer to each text."""
+
+    @abstractmethod
+    def observe(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> Observation:
+        """What to run `model` on to see it at work on these texts; `targets` as texts, by default its own answers."""
 
     @abstractmethod
     def answers(self, texts: Sequence[str], **options: Any) -> list[Answer]:

@@ -13,7 +13,7 @@ from kerasrnn.zoo.buckets import in_order
 from kerasrnn.zoo.evaluation import Scores, ratio
 from kerasrnn.zoo.readers.idx import read_images
 from kerasrnn.zoo.readers.tables import rows
-from kerasrnn.zoo.tasks.base import Answer, Task
+from kerasrnn.zoo.tasks.base import Answer, Observation, Shown, Task
 from kerasrnn.zoo.words import WordTable, cut
 
 POSITIONS, ALONE = 16_384, 64
@@ -109,9 +109,30 @@ class ClassifierTask(Task):
             for row in shares
         ]
 
+    def observe(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> Observation:
+        contents: list[Any] = (
+            [cut(text) for text in texts] if self.reads_words else [self._values(text) for text in texts]
+        )
+        found = self.predict(texts if self.reads_words else contents)
+        labels = [each.label for each in found] if targets is None else targets
+        inputs, ids = self.batch([Example(*pair) for pair in zip(contents, labels, strict=True)])
+        tokens = contents if self.reads_words else [[str(step) for step in range(len(each))] for each in contents]
+        read = [" ".join(words) for words in contents] if self.reads_words else list(texts)
+        shown = [
+            Shown(text, each.label, each.confidence, steps)
+            for text, each, steps in zip(read, found, tokens, strict=True)
+        ]
+        return Observation(inputs, ids, tokens, tokens, shown)
+
+    def _values(self, text: str) -> np.ndarray:
+        """What a word on the command line stands for: the example of the card, or an .npy file."""
+        if text == self.card["example"] and "values" in self.card["vocabulary"]:
+            return np.asarray(self.card["vocabulary"]["values"], np.float32)[:, None]
+        return read_values(Path(text))
+
     def answers(self, texts: Sequence[str], **options: Any) -> list[Answer]:
         self.only(options)
-        contents = list(texts) if self.reads_words else [read_values(Path(text)) for text in texts]
+        contents = list(texts) if self.reads_words else [self._values(text) for text in texts]
         return [
             Answer(
                 f"{found.label}  {found.confidence:.1%}",

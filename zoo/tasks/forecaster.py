@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasrnn.zoo.evaluation import Scores, ratio
 from kerasrnn.zoo.readers.series import Series, read_series
-from kerasrnn.zoo.tasks.base import Answer, Task
+from kerasrnn.zoo.tasks.base import Answer, Observation, Shown, Task
 
 BATCH = 256
 CALENDAR = 4  # features of a time
@@ -110,9 +110,35 @@ class ForecasterTask(Task):
             results.append(Forecast(times, scaled * self.deviation + self.mean))
         return results
 
+    def observe(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> Observation:
+        if targets is not None:
+            raise ValueError(f"{self.name} takes no target on the command line.")
+        series = [self._series(text) for text in texts]
+        found = self.predict(series)
+        starts = [np.array([len(each.values) - self.past]) for each in series]
+        parts = [self.inputs(*pair) for pair in zip(series, starts, strict=True)]
+        inputs = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        scaled = np.stack([(each.values - self.mean) / self.deviation for each in found]).astype(np.float32)
+        before = [[str(time)[11:16] for time in each.times[-self.past :]] for each in series]
+        ahead = [[str(time)[11:16] for time in each.times] for each in found]
+        last = [str(each.times[-1]).replace("T", " ") for each in series]
+        shown = [
+            Shown(f"{self.past} steps to {end}", f"{self.horizon} steps ahead", None, steps)
+            for end, steps in zip(last, before, strict=True)
+        ]
+        return Observation(inputs, scaled, before, ahead, shown)
+
+    def _series(self, text: str) -> Series:
+        """What a word on the command line stands for: the example of the card, or a .csv file."""
+        example = self.card["vocabulary"].get("series")
+        if text == self.card["example"] and example:
+            first = np.datetime64(example["time"], "s")
+            return Series(first + self.step * np.arange(len(example["values"])), np.array(example["values"], float))
+        return self.read(Path(text))[0]
+
     def answers(self, texts: Sequence[str], **options: Any) -> list[Answer]:
         self.only(options)
-        found = self.predict([series for text in texts for series in self.read(Path(text))])
+        found = self.predict([self._series(text) for text in texts])
         results = []
         for text, forecast in zip(texts, found, strict=True):
             times = [str(time).replace("T", " ") for time in forecast.times]

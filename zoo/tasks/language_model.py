@@ -13,7 +13,7 @@ from kerasrnn.decoding import greedy, sample
 from kerasrnn.losses import MaskedCrossentropy
 from kerasrnn.zoo.evaluation import Scores, ratio
 from kerasrnn.zoo.readers.files import lines
-from kerasrnn.zoo.tasks.base import Answer, Task
+from kerasrnn.zoo.tasks.base import Answer, Observation, Shown, Task
 
 Tensor = Any
 CHUNK, BLOCK = 1024, 256  # steps that are scored at once; tokens that count as one example of the bootstrap
@@ -138,6 +138,17 @@ class LanguageModelTask(Task):
         if isinstance(texts, str):
             raise TypeError("`texts` must be a list of strings; received one string, pass [text].")
         return [self.generate(text, **options) for text in texts]
+
+    def observe(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> Observation:
+        if targets is not None:
+            raise ValueError(f"{self.name} predicts each token of the text from those before it: it takes no target.")
+        for text in texts:
+            if not self.split(text):
+                raise ValueError(f"the text {text!r} is empty: give some text, such as {self.card['example']!r}.")
+        inputs, ids = self.batch(texts)
+        tokens = [[self.start, *self.split(text)[:-1]] for text in texts]  # what is read at each step
+        shown = [Shown(text, "", None, read) for text, read in zip(texts, tokens, strict=True)]
+        return Observation(inputs, ids, tokens, tokens, shown)
 
     def answers(self, texts: Sequence[str], **options: Any) -> list[Answer]:
         given = self.only(options, "length", "temperature", "top_k", "top_p", "seed")

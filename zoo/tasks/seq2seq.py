@@ -10,7 +10,7 @@ import numpy as np
 from kerasrnn.zoo import preset
 from kerasrnn.zoo.evaluation import Scores, ratio
 from kerasrnn.zoo.readers.tables import Pair, read_pairs
-from kerasrnn.zoo.tasks.base import Answer, Task
+from kerasrnn.zoo.tasks.base import Answer, Observation, Task
 from kerasrnn.zoo.tasks.encoder_decoder import EncoderDecoder
 from kerasrnn.zoo.text import CharacterTable
 
@@ -37,26 +37,10 @@ class Prediction(NamedTuple):
     source_tokens: list[str]
     alignment: np.ndarray
 
-
-class Observation(NamedTuple):
-    """What a picture needs: inputs for `model` that make it repeat its own prediction, and their tokens.
-
-    Attributes:
-        inputs: `[source (b, s), tokens before (b, t)]`, ids.
-        targets: `(b, t)`, the ids of the tokens, for the compiled loss; the end token is left out.
-        source_tokens, tokens: the texts of each, a list a row.
-        predictions: the predictions, a row each.
-    """
-
-    inputs: list[np.ndarray]
-    targets: np.ndarray
-    source_tokens: list[list[str]]
-    tokens: list[list[str]]
-    predictions: list[Prediction]
-
-    def along(self, layer: str) -> list[list[str]]:
-        """The tokens on the time axis of a layer of the model: the produced ones for the decoder, else the source's."""
-        return self.tokens if layer == "decoder" else self.source_tokens
+    @property
+    def read(self) -> str:
+        """The text that was read."""
+        return "".join(self.source_tokens)
 
 
 class Beam(NamedTuple):

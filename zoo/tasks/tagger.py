@@ -14,7 +14,7 @@ from kerasrnn.zoo.buckets import in_order
 from kerasrnn.zoo.evaluation import Scores, ratio
 from kerasrnn.zoo.readers.conll import Sentence, read_sentences
 from kerasrnn.zoo.spans import spans
-from kerasrnn.zoo.tasks.base import Answer, Task
+from kerasrnn.zoo.tasks.base import Answer, Observation, Shown, Task
 from kerasrnn.zoo.words import WordTable, cut, key
 
 NO_TAG = -1
@@ -107,6 +107,19 @@ class TaggerTask(Task):
             if not each:
                 raise ValueError(f"the text {text!r} is empty: give some text, such as {self.card['example']!r}.")
         return [Tagged(*pair) for pair in zip(words, self.tag(words), strict=True)]
+
+    def observe(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> Observation:
+        found = self.predict(texts)
+        given = [tagged.tags for tagged in found] if targets is None else [target.split() for target in targets]
+        for tagged, tags in zip(found, given, strict=True):
+            if len(tags) != len(tagged.words):
+                raise ValueError(
+                    f"the target has {len(tags)} tags and the text {len(tagged.words)} words: give one a word."
+                )
+        inputs, ids = self.batch([Sentence(tagged.words, tags) for tagged, tags in zip(found, given, strict=True)])
+        words = [tagged.words for tagged in found]
+        shown = [Shown(" ".join(tagged.words), " ".join(tagged.tags), None, tagged.words) for tagged in found]
+        return Observation(inputs if len(inputs) > 1 else inputs[0], ids, words, words, shown)
 
     def answers(self, texts: Sequence[str], **options: Any) -> list[Answer]:
         self.only(options)
