@@ -121,6 +121,13 @@ class Task(ABC):
             ValueError: an option that the task does not have.
         """
 
+    @staticmethod
+    def run(model: keras.Model, inputs: Any, many: bool) -> Any:
+        """The outputs of a model as arrays: eagerly, or for many examples by a graph, which takes time to compile."""
+        if many:
+            return model.predict_on_batch(inputs)
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, model(inputs, training=False))
+
     def only(self, options: dict[str, Any], *known: str) -> dict[str, Any]:
         """The options that were given, all of them known; ValueError for another."""
         given = {name: value for name, value in options.items() if value is not None}

@@ -85,12 +85,10 @@ class ClassifierTask(Task):
         found = np.zeros((len(contents), len(self.labels)), np.float32)
         many = len(contents) > ALONE
         most = POSITIONS if many else None
-        for chosen, length in in_order(
-            [len(each) for each in contents], batch_size=128 if many else len(contents), most=most
-        ):
-            if self.table is None:
-                length = None  # type: ignore[assignment]
-            found[chosen] = np.asarray(self.model.predict_on_batch(self.inputs([contents[i] for i in chosen], length)))
+        sizes = [len(each) for each in contents]
+        for chosen, padded in in_order(sizes, batch_size=128 if many else len(contents), most=most):
+            length = None if self.table is None else padded if many else max(sizes[i] for i in chosen)
+            found[chosen] = self.run(self.model, self.inputs([contents[i] for i in chosen], length), many)
         return found
 
     def predict(self, texts: Sequence[Any]) -> list[Classified]:

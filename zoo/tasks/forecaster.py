@@ -105,7 +105,7 @@ class ForecasterTask(Task):
             if len(series.values) < self.past:
                 raise ValueError(f"the series has {len(series.values)} values; {self.name} needs {self.past}.")
             inputs = self.inputs(series, np.array([len(series.values) - self.past]))
-            scaled = np.asarray(self.model.predict_on_batch(inputs))[0]
+            scaled = self.run(self.model, inputs, many=False)[0]
             times = series.times[-1] + self.step * np.arange(1, self.horizon + 1)
             results.append(Forecast(times, scaled * self.deviation + self.mean))
         return results

@@ -93,7 +93,9 @@ class TaggerTask(Task):
         found: list[list[str]] = [[] for _ in sentences]
         most = POSITIONS if len(sentences) > ALONE else None
         for chosen, length in in_order(list(map(len, sentences)), batch_size=most or len(sentences), most=most):
-            ids = np.asarray(self.tagging.predict_on_batch(self.inputs([sentences[i] for i in chosen], length)))
+            if most is None:
+                length = max(1, *(len(sentences[i]) for i in chosen))
+            ids = self.run(self.tagging, self.inputs([sentences[i] for i in chosen], length), most is not None)
             for i, row in zip(chosen, ids, strict=True):
                 found[i] = [self.tags[each] for each in row[: len(sentences[i])]]
         return found
