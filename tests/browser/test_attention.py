@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 import page_cases
 import pytest
-from conftest import Open, centres, close, every, number, pixels, point, settled, slide, text
+from page_driver import Open, centres, close, every, number, pixels, point, settled, slide, text
 
 from kerasrnn.viz.pages.attention import attention_page
 from kerasrnn.viz.pages.jacobian import jacobian_page

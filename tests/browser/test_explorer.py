@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Open, close, every, number, settled, slide, text
+from page_driver import Open, close, every, number, settled, slide, text
 
 from kerasrnn.viz.pages.explorer import explorer_page
 

@@ -4,7 +4,7 @@ import matplotlib
 import numpy as np
 import page_cases
 import pytest
-from conftest import Open, centres, close, every, number, pixels, point, settled, slide, text
+from page_driver import Open, centres, close, every, number, pixels, point, settled, slide, text
 
 from kerasrnn.viz.arrays import Capture
 from kerasrnn.viz.pages.gates import gates_page

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import page_cases
 import pytest
-from conftest import Open, centres, close, every, number, pixels, point, settled, text
+from page_driver import Open, centres, close, every, number, pixels, point, settled, text
 
 from kerasrnn.viz.arrays import Capture
 from kerasrnn.viz.pages.attention import attention_page

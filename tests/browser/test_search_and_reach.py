@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 import page_cases
 import pytest
-from conftest import Open, close, number, pixels, settled, slide, text
+from page_driver import Open, close, number, pixels, settled, slide, text
 
 from kerasrnn.viz.pages.beam import beam_page
 from kerasrnn.viz.pages.bptt import bptt_page
