@@ -172,6 +172,10 @@ def test_a_jacobian_on_a_log_scale_and_by_the_rows_largest(opened: Open) -> None
     expected = matplotlib.colormaps["viridis"](share, bytes=True)[:3]
     (shown,) = every(tab, "#columns-4", "getComputedStyle(x).backgroundColor.match(/\\d+/g).map(Number)")
     assert np.abs(np.subtract(shown, expected, dtype=int)).max() <= 4
+    with tab.expect_download() as download:
+        tab.locator("#save").click()
+    texts = {node.text.strip("\u2068\u2069") for node in ElementTree.parse(download.value.path()).iter(f"{SVG}text")}
+    assert {"10⁰", "10⁻¹", "10⁻²"} < texts
     slide(tab, "#threshold", -1)
     on = np.flatnonzero(norms[5] >= 0.1 * norms.max())
     assert text(tab, "#on-count").startswith(f"{len(on)} of 7 on")

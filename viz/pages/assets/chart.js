@@ -109,12 +109,6 @@ function thinnedOut(points) {
   return kept;
 }
 
-function powerOfTen(value) {
-  const power = Math.round(Math.log10(value));
-  const digits = String(Math.abs(power)).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
-  return `10${power < 0 ? "⁻" : ""}${digits}`;
-}
-
 // Names and present values of lines, beside their colours.
 class Legend {
   constructor(id, lines) {

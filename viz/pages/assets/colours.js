@@ -57,7 +57,15 @@ function scaleOf(kind, { high = 1, name = "" } = {}) {
   const table = page.tables.weights.values;
   if (kind === "log") {
     const low = high / 1e5;
-    return new Scale({ table, low, high, log: true, ticks: [0, 1, 2, 3, 4, 5].map((i) => low * 10 ** i), name });
+    const first = Math.ceil(Math.log10(low) - 1e-9);
+    const ticks = [0, 1, 2, 3, 4].map((i) => 10 ** (first + i));
+    return new Scale({ table, low, high, log: true, ticks, name });
   }
   return new Scale({ table, low: 0, high, ticks: [0, 0.25, 0.5, 0.75, 1].map((share) => share * high), name });
+}
+
+function powerOfTen(value) {
+  const power = Math.round(Math.log10(value));
+  const digits = String(Math.abs(power)).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
+  return `10${power < 0 ? "⁻" : ""}${digits}`;
 }

@@ -293,7 +293,7 @@ function drawScale(pen, scale, x, y, width) {
   for (const tick of scale.ticks) {
     const place = scale.share(tick);
     const align = place < 0.05 ? "start" : place > 0.95 ? "end" : "middle";
-    pen.text(x + place * width, y + 18, shortNumber(tick), { fill: quiet, size: 11, align });
+    pen.text(x + place * width, y + 18, scale.log ? powerOfTen(tick) : shortNumber(tick), { fill: quiet, size: 11, align });
   }
   const after = x + width + 8;
   if (pen.width - after > textWidth(scale.name, 11)) pen.text(after, y + 4, scale.name, { fill: quiet, size: 11 });
