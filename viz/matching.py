@@ -133,12 +133,12 @@ def _closed(row: int, steps: list[int], wanted: int) -> list[Match]:
         on, stop = first, start
         while on & wanted:
             shared = on & wanted
+            if start and steps[start - 1] & shared == shared:
+                break  # it could begin earlier, and however it goes on, it still could
             while stop + 1 < len(steps) and steps[stop + 1] & shared == shared:
                 stop += 1
                 on &= steps[stop]
-            if not start or steps[start - 1] & shared != shared:
-                union = (on | wanted).bit_count()
-                found.append(Match(row, start, stop + 1, shared.bit_count(), union))
+            found.append(Match(row, start, stop + 1, shared.bit_count(), (on | wanted).bit_count()))
             if stop + 1 >= len(steps):
                 break
             stop += 1

@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib.image
 import numpy as np
 import pytest
-from matplotlib.collections import PatchCollection
+from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
@@ -45,7 +45,7 @@ def test_links_carry_each_row() -> None:
     weights = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]])
     figure = attention_flow(weights, list("abc"), list("xy"), mass=0.65)
     axes = figure.axes[0]
-    (links,) = [each for each in axes.collections if isinstance(each, PatchCollection)]
+    (links,) = [each for each in axes.collections if isinstance(each, PathCollection)]
     ends = [(path.vertices[0], path.vertices[-1]) for path in links.get_paths()]
     found = {(round(source[0]), round((target[0] + 0.5) / 3 * 2 - 0.5)) for source, target in ends}
     assert found == {(0, 0), (2, 1), (0, 1)}  # of equal weights the first
@@ -164,6 +164,8 @@ def test_a_long_beam_is_broken_into_rows(rng: np.random.Generator) -> None:
     check_layout(figure)
     numbers = [number for axes in figure.axes[:-1] for number in ticks(axes.xaxis)]
     assert numbers == [str(step) for step in range(steps)]
+    with pytest.raises(ValueError, match=r"a search of 600 steps .* would be \d+ inches high; draw a window of about"):
+        beam_tree(*(np.repeat(each, 10, axis=0) for each in (tokens, parents, scores)), vocabulary=VOCABULARY)
     with pytest.raises(ValueError, match="size: this picture needs at least"):
         beam_tree(tokens, parents, scores, VOCABULARY, size=(4, 2))
 

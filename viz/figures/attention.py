@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -136,8 +137,12 @@ def attention_heatmap(
 
 def _entropies(axes: Axes, panel: Axes, values: np.ndarray, rows: np.ndarray) -> None:
     steps = len(values)
-    style: dict[str, Any] = {"color": look().quiet, "linewidth": 0}
-    axes.barh(np.arange(steps), np.nan_to_num(values), height=0.7 if steps <= 60 else 1.0, **style)
+    half = 0.35 if steps <= 60 else 0.5
+    bars = [
+        [(0, step - half), (value, step - half), (value, step + half), (0, step + half)]
+        for step, value in enumerate(np.nan_to_num(values))
+    ]
+    axes.add_collection(PolyCollection(bars, facecolors=look().quiet, linewidths=0), autolim=False)
     for start, length in true_runs(~rows):
         axes.add_patch(Rectangle((0, start - 0.5), 1, length, **look().hatched))
     axes.set(xlim=(0, 1), ylim=panel.get_ylim(), yticks=[], xticks=[0, 1])

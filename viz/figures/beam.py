@@ -20,6 +20,7 @@ from kerasrnn.viz.tokens import isolate, label
 _COLUMN, _LINE, _WIDEST, _LEFT, _GAP = 0.78, 0.62, 11.5, 0.55, 0.45  # inches
 _NODE = (0.74, 0.5)  # of a column and of a line
 _MOST_RESULTS = 10
+_HIGHEST = 60.0  # inches
 
 
 class _Tree(NamedTuple):
@@ -74,8 +75,8 @@ def beam_tree(
         The figure.
 
     Raises:
-        ValueError: arrays that are empty or do not fit each other, ids or parents that are not there, an unknown theme,
-            or a size too small.
+        ValueError: arrays that are empty or do not fit each other, ids or parents that are not there, more steps than a
+            figure holds, an unknown theme, or a size too small.
     """
     wanted = checked_size(size)
     tree = _tree(tokens, parents, scores, len(vocabulary), finished, before)
@@ -95,6 +96,11 @@ def beam_tree(
     high = _LINE * width
     full_wide = max(_LEFT + per_row * natural + right, heading.width + 0.44)
     full_high = margin + blocks * high + (blocks - 1) * _GAP + below
+    if full_high > _HIGHEST and wanted is None:
+        raise ValueError(
+            f"tokens: a search of {steps} steps and {width} hypotheses would be {full_high:.0f} inches high; draw a "
+            f"window of about {int(steps * _HIGHEST / full_high)} steps"
+        )
     if wanted is not None:
         high = (wanted[1] - margin - below - (blocks - 1) * _GAP) / blocks
         natural = (wanted[0] - _LEFT - right) / per_row

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PatchCollection
+from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.patches import Rectangle
 from matplotlib.path import Path
 
 from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches
@@ -145,11 +145,12 @@ def _panel(
     places = np.argwhere(links)
     places = places[np.argsort(weights[tuple(places.T)], kind="stable")]  # the strongest on top
     found = [weights[i, j] for i, j in places]
-    paths = [PathPatch(_curve(j, (i + 0.5) / steps * sources - 0.5)) for i, j in places]
+    paths = [_curve(j, (i + 0.5) / steps * sources - 0.5) for i, j in places]
     faint = 1.0 if len(found) <= 400 else 0.4
     colours = [to_rgba(look().lines[0], faint * (0.35 + 0.5 * min(weight, 1.0))) for weight in found]
     widths = [max(thickest * weight, 0.4) for weight in found]
-    axes.add_collection(PatchCollection(paths, facecolors="none", edgecolors=colours, linewidths=widths), autolim=False)
+    style: dict[str, Any] = {"facecolors": "none", "edgecolors": colours, "linewidths": widths}
+    axes.add_collection(PathCollection(paths, transform=axes.transData, **style), autolim=False)
     for start, length in true_runs(~columns):
         axes.add_patch(Rectangle((start - 0.5, 1 - _STRIP), length, _STRIP, **look().hatched))
     for start, length in true_runs(~rows):
