@@ -100,6 +100,34 @@ def test_variation_is_that_of_the_permuted_row(rng: np.random.Generator) -> None
             assert nearest.min(axis=0).max() < 1e-9, "a permutation that never comes"
 
 
+def test_the_other_rows_stay_as_they_are(rng: np.random.Generator) -> None:
+    """Behind the attention a layer that remembers: p_i depends on earlier rows, none of which may be permuted."""
+    from itertools import permutations
+
+    q, v = keras.Input((T, D), name="query"), keras.Input((S, D), name="value")
+    top = kl.SimpleRNN(3, return_sequences=True, name="top")
+    hidden = top(kl.Attention(name="look")([q, v]))
+    model = randomised(keras.Model([q, v], kl.Dense(V, "softmax", name="tags")(hidden)), rng, scale=1.5)
+    x = [3 * rng.standard_normal((1, T, D)), rng.standard_normal((1, S, D))]
+    capture = capture_faithfulness(model, x, permutations=20)
+    alignment, found = capture.arrays["look/alignment"][0], capture.arrays["look/variation"][0]
+    (kernel, recurrent, bias), (w, b) = top.get_weights(), model.get_layer("tags").get_weights()
+
+    def chances(weights: Array, step: int) -> Array:
+        h = np.zeros(3)
+        for row in weights[: step + 1]:
+            h = np.tanh(row @ x[1][0] @ kernel + h @ recurrent + bias)
+        return softmax(h @ w + b)
+
+    for step in range(T):
+        changed = [np.where(np.arange(T)[:, None] == step, alignment[:, list(order)], alignment)
+                   for order in permutations(range(S))]  # fmt: skip
+        plain = chances(alignment, step)
+        possible = np.array([0.5 * np.abs(plain - chances(each, step)).sum() for each in changed])
+        assert np.abs(found[step][:, None] - possible[None]).min(axis=1).max() < 1e-9
+        assert found[step].max() > 1e-3
+
+
 def test_a_decoder_changes_only_the_row_that_is_permuted(rng: np.random.Generator) -> None:
     """By hand: the alignment of one step replaced inside the decoder, one permutation at a time."""
     model, (q, v) = two_inputs(
