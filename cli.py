@@ -20,6 +20,8 @@ from kerasrnn._commands.viz_gradients import gradients
 from kerasrnn._commands.viz_intervene import intervene
 from kerasrnn._commands.viz_length import length
 from kerasrnn._commands.viz_match import match
+from kerasrnn._commands.viz_training import training
+from kerasrnn._commands.viz_weights import weights
 from kerasrnn._commands.zoo_card import zoo_card
 from kerasrnn._commands.zoo_info import zoo_info
 from kerasrnn._commands.zoo_list import zoo_list
@@ -49,7 +51,7 @@ def zoo() -> None:
 
 for command in (evaluate, export, predict, train):
     main.add_command(command)
-for command in (attention, beam, diff, explore, gates, gradients, intervene, length, match):
+for command in (attention, beam, diff, explore, gates, gradients, intervene, length, match, training, weights):
     viz.add_command(command)
 for command in (zoo_card, zoo_info, zoo_list, zoo_verify):
     zoo.add_command(command)

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +104,14 @@ def window(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
     return start, stop
 
 
-def drawing(default_output: str, *, page: bool = False) -> Callable[..., Any]:
-    """The arguments and options that every picture of a model has; `page`: whether it can be an interactive page."""
+def drawing(default_output: str, *, page: bool = False, without: Sequence[str] = ()) -> Callable[..., Any]:
+    """The arguments and options that every picture of a model has.
+
+    Args:
+        default_output: the file to write.
+        page: whether it can be an interactive page.
+        without: the names of parameters that the command does not have.
+    """
     return _all(
         click.argument("model", required=False),
         click.argument("text", required=False),
@@ -126,7 +132,16 @@ def drawing(default_output: str, *, page: bool = False) -> Callable[..., Any]:
             help="Also write the drawn arrays, to .npz or .json.",
         ),
         click.option("--tokens", metavar="A:B", callback=window, help="Only the steps from A to before B."),
+        click.option(
+            "--import",
+            "imports",
+            metavar="MODULE",
+            multiple=True,
+            help="Import a module that registers the classes of a .keras file; may be repeated.",
+        ),
+        click.option("--unsafe", is_flag=True, help="Run code that is in a .keras file; only for files you trust."),
         *_LOOKS,
+        without=without,
     )
 
 
@@ -135,8 +150,14 @@ def writing(default_output: str) -> Callable[..., Any]:
     return _all(_output(default_output), *_LOOKS)
 
 
-def _all(*decorators: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda command: functools.reduce(lambda inner, decorate: decorate(inner), reversed(decorators), command)
+def _all(*decorators: Callable[..., Any], without: Sequence[str] = ()) -> Callable[..., Any]:
+    def decorate(command: Any) -> Any:
+        decorated = functools.reduce(lambda inner, one: one(inner), reversed(decorators), command)
+        parameters = decorated.__click_params__
+        parameters[:] = [parameter for parameter in parameters if parameter.name not in without]
+        return decorated
+
+    return decorate
 
 
 def _output(default: str, page: bool = False) -> Callable[..., Any]:

@@ -26,7 +26,8 @@ class Capture:
 
     Args:
         arrays: by key: `LAYER/NAME`, or `LAYER/forward/NAME` and `LAYER/backward/NAME`. NAME is a gate, `cell` or
-            `hidden` (b, t, u), `alignment` (b, t, s) or (b, n, t, s), or `bptt` (b, t).
+            `hidden` (b, t, u), `alignment` (b, t, s) or (b, n, t, s), `bptt` or `saliency` (b, t), or `jacobian`
+            (b, t, s).
         layer: the layer's name; the second call of a shared layer is `NAME#2`.
         tokens: the strings along `t`, one list a row of the batch, filled with "" up to t; or None.
         source_tokens: the same along `s`.
@@ -213,10 +214,11 @@ def rows_of_tokens(tokens: Any, batch: int, length: int, name: str) -> list[list
 
 def _axes(key: str, array: np.ndarray) -> tuple[int, int, int | None]:
     """Batch, steps and source steps of an array."""
-    ranks = {"bptt": (2,), "change": (2,), "tau": (2,), "alignment": (3, 4)}.get(key.rpartition("/")[2], (3,))
+    of = {"bptt": (2,), "change": (2,), "tau": (2,), "saliency": (2,), "jacobian": (3,), "alignment": (3, 4)}
+    ranks = of.get(key.rpartition("/")[2], (3,))
     if array.ndim not in ranks:
         raise ValueError(f"arrays: expected rank {' or '.join(map(str, ranks))} for {key!r}, received {array.shape}")
-    if ranks == (3, 4):
+    if key.rpartition("/")[2] in ("alignment", "jacobian"):
         return array.shape[0], array.shape[-2], array.shape[-1]
     return array.shape[0], array.shape[1], None
 

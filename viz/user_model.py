@@ -1,9 +1,12 @@
 """A user's own model and batch, from files that are not trusted: safe mode, no pickles."""
 
+import importlib
 import io
 import re
+import sys
 import warnings
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +34,76 @@ def check_model_file(path: Path) -> None:
         raise ValueError(f"{path} is not a whole .keras file: save the model again with model.save('{path.name}').")
 
 
-def load_model(path: Path) -> Any:
-    """The Keras model in a `.keras` file; no code in the file is run.
+def load_model(path: Path, *, imports: Sequence[str] = (), unsafe: bool = False) -> Any:
+    """The Keras model in a `.keras` file; no code in the file is run, unless `unsafe`.
+
+    Args:
+        path: the file.
+        imports: names of modules to import first, which register the classes that the file names, with
+            `keras.saving.register_keras_serializable`; also modules in the working folder.
+        unsafe: whether to run code that is in the file, such as that of a Lambda layer.
 
     Raises:
-        ValueError: a damaged file, or classes that Keras does not know.
+        ValueError: a module that cannot be imported, a damaged file, classes that Keras does not know, or code.
     """
     import keras
 
+    for name in imports:
+        _import(name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # such as of an optimizer's variables, which nothing here uses
-            return keras.saving.load_model(path, safe_mode=True)
+            return keras.saving.load_model(path, safe_mode=not unsafe)
     except _DAMAGE as error:
         reason = " ".join(str(error).split())  # Keras adds whole configurations
-        unknown = re.search("Could not locate (class|function) '[^']*'", reason)
-        raise ValueError(f"{path} cannot be loaded: {unknown[0] if unknown else reason[:300]}") from error
+        unknown = re.search("Could not locate (class|function) '([^']*)'", reason)
+        if unknown:
+            raise ValueError(
+                f"{path} cannot be loaded: {unknown[0]}. Name the module that defines and registers it: --import MODULE"
+            ) from error
+        if "safe_mode" in reason or "unsafe" in reason.lower():
+            raise ValueError(
+                f"{path} cannot be loaded in safe mode: it holds code, such as a Lambda layer's. If you trust the "
+                "file, allow that with --unsafe"
+            ) from error
+        raise ValueError(f"{path} cannot be loaded: {reason[:300]}") from error
+
+
+def _import(name: str) -> None:
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        importlib.import_module(name)
+    except Exception as error:  # it is the user's own code
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"--import {name}: the module cannot be imported: {what}") from error
+    finally:
+        sys.path.remove(str(Path.cwd()))
+
+
+def broken_weights(model: Any) -> list[str]:
+    """The paths of the weights with values that are NaN or infinite."""
+    import keras
+
+    found = []
+    for weight in model.weights:
+        if "float" in keras.backend.standardize_dtype(weight.dtype):
+            array = keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32"))
+            if not np.isfinite(array).all():
+                found.append(weight.path)
+    return found
+
+
+def one_row(arrays: Any, row: int) -> Any:
+    """One row of a batch of arrays, as a batch; ValueError for one that is not there."""
+    if arrays is None:
+        return None
+    if isinstance(arrays, dict):
+        return {name: one_row(array, row) for name, array in arrays.items()}
+    if isinstance(arrays, list):
+        return [one_row(array, row) for array in arrays]
+    if arrays.ndim and row >= len(arrays):
+        raise ValueError(f"--row {row}: the batch has {len(arrays)} rows, numbered from 0.")
+    return arrays[row : row + 1] if arrays.ndim else arrays
 
 
 def read_arrays(path: Path) -> Any:

@@ -20,22 +20,26 @@ class Session(Picture):
         row: the row of the batch to draw.
         task: the task of a trained model; None for a `.keras` file.
         observed: what the task gives to repeat its own prediction; None for a `.keras` file.
+        load_options: how `user_model.load_model` is to load a `.keras` file.
     """
 
     def __init__(
         self,
         *,
         model: str | None,
-        text: str | None,
         layer: str | None,
-        input_: Path | None,
-        row: int,
+        text: str | None = None,
+        input_: Path | None = None,
+        row: int = 0,
         tokens: tuple[int, int | None] | None = None,
         target: str | None = None,
+        imports: tuple[str, ...] = (),
+        unsafe: bool = False,
+        runs: bool = True,
         **picture: Any,
     ) -> None:
         super().__init__(**picture)
-        if model is not None and text is None and input_ is None and not names_model(model):
+        if runs and model is not None and text is None and input_ is None and not names_model(model):
             model, text = None, model  # one word that is no model is what the default model should read
         self.layer, self.row, self._window = layer, row, tokens
         self.task: Any = None
@@ -43,19 +47,25 @@ class Session(Picture):
         self.inputs: Any = None
         self.targets: Any = None
         name = model or DEFAULT_MODEL
+        self.load_options: dict[str, Any] = {"imports": imports, "unsafe": unsafe}
         if name.endswith(".keras"):
-            self._take_keras(Path(name), input_, text, target)
+            self._take_keras(Path(name), input_, text, target, runs)
             return
+        if imports or unsafe:
+            raise click.UsageError(f"--import and --unsafe are for .keras files; {name} needs neither.")
         if input_ is not None:
             raise click.UsageError(f"--input is for .keras files; {name} reads TEXT.")
         self.task = load_task(name)
+        self.model = self.task.model
+        if not runs:
+            return
         text = read_stdin().strip() if text == "-" else self.task.card["example"] if text is None else text
         self.observed = self.task.observe([text], None if target is None else [target])
-        self.model, self.inputs = self.task.model, self.observed.inputs
+        self.inputs = self.observed.inputs
         if target is not None:
             self.targets = self.observed.targets
 
-    def _take_keras(self, path: Path, input_: Path | None, text: str | None, target: str | None) -> None:
+    def _take_keras(self, path: Path, input_: Path | None, text: str | None, target: str | None, runs: bool) -> None:
         """A `.keras` file and a batch: all that can be wrong with them is said before Keras is imported."""
         from kerasrnn.viz import user_model
 
@@ -63,34 +73,58 @@ class Session(Picture):
         user_model.check_model_file(path)
         if text is not None:
             raise click.UsageError(f"{path} has no text handling of its own: give its input with --input batch.npy.")
-        if input_ is None:
+        if input_ is None and runs:
             raise click.UsageError(f"{path} takes arrays: give a batch with --input batch.npy.")
-        arrays = user_model.read_arrays(input_)
+        arrays = None if input_ is None else user_model.read_arrays(input_)
         import_keras()
-        self.model = user_model.load_model(path)
+        self.model = user_model.load_model(path, **self.load_options)
+        for weight in user_model.broken_weights(self.model):
+            self.say(f"{path}: the weight {weight} has values that are NaN or infinite")
+        if arrays is None:
+            return
         self.inputs = user_model.in_order(arrays, self.model)
         self.targets = user_model.repeated(targets, self.inputs) if isinstance(targets, float) else targets
 
-    def capture(self, how: Callable[..., Any], *, along: bool = True, layer: str | None = None, **options: Any) -> Any:
-        """Run the model under observation; unless `along` is False, the tokens of the layer go with the arrays."""
-        from kerasrnn.viz.fonts import missing_scripts
+    def find(self, how: Callable[..., Any], *inputs: Any, layer: str | None = None, **options: Any) -> Any:
+        """What `how` finds in the model, which may run on `inputs`."""
         from kerasrnn.viz.user_model import failures_of_a_run
 
         try:
-            captured = how(self.model, self.inputs, layer=layer or self.layer, **options)
+            found = how(self.model, *inputs, layer=layer or self.layer, **options)
         except failures_of_a_run() as error:
             raise ValueError(f"the model cannot be drawn with this input: {error}") from error
+        if found.note and not self.is_page:  # a page has the other layers too
+            self.say(found.note)
+        return found
+
+    def only_row(self) -> None:
+        """Leave only the row to be drawn in the batch, where each row costs and the model takes any number of them."""
+        from kerasrnn.viz.capture.entry import takes_any_batch
+        from kerasrnn.viz.user_model import one_row
+
+        if self.observed is None and takes_any_batch(self.model):
+            self.inputs, self.targets = (one_row(part, self.row) for part in (self.inputs, self.targets))
+            self.row = 0
+
+    def capture(self, how: Callable[..., Any], *, along: bool | Callable[..., Any] = True, **options: Any) -> Any:
+        """Run the model under observation.
+
+        Args:
+            how: the function that captures.
+            along: whether the tokens of the layer go with the arrays; or a function from the task's observation and
+                the capture to the tokens of its axes by name.
+            options: what else `how` takes.
+        """
+        from kerasrnn.viz.fonts import missing_scripts
+
+        captured = self.find(how, self.inputs, **options)
         if self.row >= len(captured.mask):
             raise click.UsageError(f"--row {self.row}: the batch has {len(captured.mask)} rows, numbered from 0.")
         if self.observed is not None and along:
-            named = {"tokens": self.observed.along(captured.layer)}
-            if captured.source_mask is not None:
-                named["source_tokens"] = self.observed.source_tokens
+            named = along(self.observed, captured) if callable(along) else self._along(captured)
             captured = dataclasses.replace(captured, **named)
         if self._window is not None:
             captured = self._windowed(captured)
-        if captured.note and not self.is_page:  # a page has the other layers too
-            self.say(captured.note)
         for key, count in captured.not_numbers().items():
             self.say(f"{key}: {count} values are NaN or infinite")
         tokens = [token for rows in (captured.tokens, captured.source_tokens) if rows for token in rows[self.row]]
@@ -114,6 +148,10 @@ class Session(Picture):
                     self.say(f"layer {name} is left out: {error}")
         order = {name: number for number, name in enumerate(names)}
         return sorted(found.values(), key=lambda capture: order.get(capture.layer, -1))
+
+    def _along(self, captured: Any) -> dict[str, Any]:
+        named = {"tokens": self.observed.along(captured.layer)}
+        return named if captured.source_mask is None else named | {"source_tokens": self.observed.source_tokens}
 
     def _windowed(self, captured: Any) -> Any:
         start, stop = self._window or (0, None)

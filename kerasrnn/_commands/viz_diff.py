@@ -71,7 +71,7 @@ def _other(name: str, session: Session) -> Any:
 
         path = Path(name)
         user_model.check_model_file(path)
-        return user_model.load_model(path)
+        return user_model.load_model(path, **session.load_options)
     task = load_task(name)
     if session.task is None:
         raise click.UsageError(f"{name} reads TEXT and the other model arrays: compare two of a kind.")

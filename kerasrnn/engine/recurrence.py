@@ -97,6 +97,8 @@ def _compiles(cell: Any, sequences: Tensor, states: list[Tensor]) -> bool:
         return False
     if not _eager():
         return True
+    if _no_programs():
+        return False
     done = cell.__dict__.get("_eager_steps", 0)
     if done < EAGER_STEPS:
         object.__setattr__(cell, "_eager_steps", done + sequences.shape[1])
@@ -107,6 +109,12 @@ def _eager() -> bool:
     import tensorflow as tf
 
     return bool(tf.executing_eagerly())
+
+
+def _no_programs() -> bool:
+    import tensorflow as tf
+
+    return bool(tf.config.functions_run_eagerly())  # then what was compiled would be run step by step, by itself
 
 
 def _scan(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasrnn.layers.arguments import is_number, valid_rate, valid_units
@@ -260,6 +261,6 @@ def activated(projected: Tensor, functions: Sequence[Callable[[Tensor], Tensor]]
         return [f(block) for f, block in zip(functions, ops.split(projected, n, axis=-1), strict=True)]
     width = projected.shape[-1] // n
     slopes = [curves[f] for f in functions]
-    scale = ops.convert_to_tensor([s for s in slopes for _ in range(width)], dtype=dtype)
-    shift = ops.convert_to_tensor([1.0 - s for s in slopes for _ in range(width)], dtype=dtype)
+    scale = ops.convert_to_tensor(np.repeat(np.array(slopes, dtype), width))
+    shift = ops.convert_to_tensor(np.repeat(1.0 - np.array(slopes, dtype), width))
     return ops.split(ops.tanh(projected * scale) * scale + shift, n, axis=-1)

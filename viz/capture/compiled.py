@@ -21,25 +21,25 @@ _FUNCTIONS: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDict
 def own_loop(part: Any, loop: Callable[..., Any], **given: Any) -> Any:
     """What a layer's own `inner_loop` gives, compiled where that is safe and pays."""
     owned = getattr(loop, "__func__", None) is type(part).inner_loop
-    if not owned or not _compiles(part, given["sequences"].shape[1]):
+    if not owned or not compiles(part, given["sequences"].shape[1]):
         return loop(**given)
     training = given.pop("training", False)
 
     def body(layer: Any, **tensors: Any) -> Any:
         return type(layer).inner_loop(layer, **tensors, training=training)  # the instance's own is being watched
 
-    return _run(part, f"own {training}", body, given)
+    return run_kept(part, f"own {training}", body, given)
 
 
 def fast_replay(layer: Any, sequences: Tensor, initial_state: Any, mask: Tensor | None, **extra: Any) -> Replayed:
     """`replay` without pushes: in one compiled loop where that is safe and pays, else step by step."""
-    if extra or not _compiles(layer, sequences.shape[1]):
+    if extra or not compiles(layer, sequences.shape[1]):
         return replay(layer, sequences, initial_state, mask, **extra)
     states = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
-    return _run(layer, "replay", _loop, {"sequences": sequences, "states": states, "mask": mask})
+    return run_kept(layer, "replay", _loop, {"sequences": sequences, "states": states, "mask": mask})
 
 
-def _compiles(layer: Any, steps: int) -> bool:
+def compiles(layer: Any, steps: int) -> bool:
     """Whether all equations of a layer are known here, so that a trace of it is all of it, and its loop is long."""
     if keras.config.backend() != "tensorflow" or steps < _WORTH_IT or isinstance(layer, AttentionDecoder):
         return False
@@ -47,7 +47,7 @@ def _compiles(layer: Any, steps: int) -> bool:
     return known and all(gated(cell) is not None for cell in _cells(layer.cell))
 
 
-def _run(layer: Any, name: str, body: Callable[..., Any], given: dict[str, Any]) -> Any:
+def run_kept(layer: Any, name: str, body: Callable[..., Any], given: dict[str, Any]) -> Any:
     """Call `body(layer, **given)` as a TensorFlow function, which is kept for the next call of that kind.
 
     Kept by all that a trace of it can depend on: the layer's configuration, its variables, shapes and types.

@@ -107,6 +107,10 @@ class Choice:
         self._calls[id(site), prefix] = self._calls.get((id(site), prefix), 0) + 1
         return site is self.site and self._calls[id(site), prefix] == self._number
 
+    def restart(self) -> None:
+        """Count from the first call again, in another run."""
+        self._calls.clear()
+
     def check_found(self, found: bool) -> None:
         """Raise ValueError if the run never came to the call asked for."""
         if found:

@@ -63,10 +63,10 @@ def capture_gradients(
         sites = recurrent_sites(model)
         choice = Choice(sites, *pick(sites, layer, model, "a recurrent"))
         tape = tf.GradientTape(persistent=True, watch_accessed_variables=False)
-        found: dict[str, _Pushed] = {}
+        found: dict[str, Pushed] = {}
 
         def watch(site: Site, prefix: str, part: Any) -> Any:
-            pushed = _Pushed(tape, part.go_backwards)
+            pushed = Pushed(tape, part.go_backwards)
 
             def seen(_: Any, mask: Tensor | None) -> None:
                 pushed.mask = None if mask is None else to_numpy(mask)
@@ -75,7 +75,8 @@ def capture_gradients(
             def wants() -> bool:
                 return choice.take(site, prefix)
 
-            return watched_loop(part, seen, wants=wants, nudge=pushed.nudge, unrecorded=tape.stop_recording)
+            options = {"nudge": pushed.nudge, "only_pushes": not getattr(part, "return_gates", False)}
+            return watched_loop(part, seen, wants=wants, unrecorded=tape.stop_recording, **options)
 
         with tape:
             outputs = observed.run_watched(part_loops(sites, watch))
@@ -122,7 +123,7 @@ def horizon_of(norms: np.ndarray, kept: np.ndarray, backwards: bool = False) -> 
     return {"steps": last - first, "from": int(order[first]), "to": int(order[last])}
 
 
-class _Pushed:
+class Pushed:
     """The zeros added to one layer's states, and the gradients with respect to them.
 
     Args:
@@ -132,27 +133,24 @@ class _Pushed:
 
     def __init__(self, tape: Any, backwards: bool) -> None:
         self._tape, self.backwards = tape, backwards
-        self._zeros: list[list[Tensor]] = []
+        self.zeros: list[Tensor] = []
         self.mask: np.ndarray | None = None
 
-    def nudge(self, initial_states: list[Tensor], steps: int) -> Any:
-        """A function for `replay` that adds a watched zero to each state."""
-        self._zeros = [[] for _ in range(steps)]
-
-        def push(step: int, states: list[Tensor]) -> list[Tensor]:
-            zeros = [ops.zeros_like(state) for state in states]
-            for zero in zeros:
-                self._tape.watch(zero)
-            self._zeros[step] += zeros
-            return [state + zero for state, zero in zip(states, zeros, strict=True)]
-
-        return push
+    def nudge(self, initial_states: list[Tensor], steps: int) -> list[Tensor]:
+        """(t, b, u) watched zeros for each component of the state, to be added to it."""
+        self.zeros = [ops.zeros((steps, *state.shape), dtype=state.dtype) for state in initial_states]
+        self._tape.watch(self.zeros)
+        return self.zeros
 
     def norms(self, loss: Tensor) -> np.ndarray:
         """(b, t): the 2-norm, over all components of the state, of the gradient of `loss`."""
-        gradients = self._tape.gradient(loss, self._zeros, unconnected_gradients="zero")
-        squares = [sum((to_numpy(part).astype(float) ** 2).sum(axis=-1) for part in step) for step in gradients]
-        return np.sqrt(np.stack(squares, axis=1))
+        return self.sizes(self._tape.gradient(loss, self.zeros, unconnected_gradients="zero"))
+
+    @staticmethod
+    def sizes(gradients: list[Tensor]) -> np.ndarray:
+        """(b, t): the joint 2-norm of the gradients with respect to the zeros."""
+        squares = [(to_numpy(part).astype(float) ** 2).sum(axis=-1) for part in gradients]
+        return np.sqrt(sum(squares[1:], squares[0])).T
 
 
 def _direction(prefix: str, backwards: bool) -> str:

@@ -79,7 +79,9 @@ def _check(spec: Any, value: Any) -> None:
         want is None or want == have for want, have in zip(expected, received, strict=True)
     )
     if not fits:
-        raise ValueError(f"inputs: expected {spec.name} of shape {_shape(spec)}, received {tuple(value.shape)}")
+        ids = len(received) == len(expected) - 1 and isinstance(value, np.ndarray) and value.dtype.kind in "iu"
+        hint = ", which may be token ids: this model takes vectors" if ids else ""
+        raise ValueError(f"inputs: expected {spec.name} of shape {_shape(spec)}, received {tuple(value.shape)}{hint}")
     kind = keras.backend.standardize_dtype(spec.dtype)
     if kind.startswith(("int", "uint")) and isinstance(value, np.ndarray) and value.dtype.kind not in "iub":
         whole = value.dtype.kind == "f" and np.isfinite(value).all() and (value == np.floor(value)).all()

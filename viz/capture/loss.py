@@ -87,6 +87,11 @@ def _steps(output: Tensor, at: Any, mask: np.ndarray | None) -> list[int] | None
     return [int(step) % length for step in wanted]
 
 
+def steps_of(outputs: Any, at: Any, mask: np.ndarray | None) -> list[int] | None:
+    """The output step of each row that `loss_of` takes; None for an output without steps."""
+    return _steps(primary_output(outputs), at, mask)
+
+
 def _compiled(model: Any, outputs: Any, output: Tensor, target: Any, steps: list[int] | None) -> Loss:
     if not getattr(model, "compiled", False) or model.loss is None:
         raise ValueError("target: the model is not compiled with a loss; call model.compile(loss=...) or omit `target`")
@@ -140,17 +145,34 @@ def kind_of(model: Any, output: Tensor) -> str:
     return "squares"
 
 
+def last_operation(model: Any) -> Any:
+    """What computes the first output, one value at a time or not; None where the graph does not tell."""
+    return _behind_the_output(model)[0]
+
+
+def _behind_the_output(model: Any) -> tuple[Any, Any]:
+    """The last operation, if it is called on whole outputs, and the same or the one that `TimeDistributed` calls."""
+    operation = model
+    while isinstance(operation, keras.Model):
+        outputs = getattr(operation, "outputs", None)
+        if not outputs:
+            return None, operation
+        operation = outputs[0]._keras_history.operation
+    inner = operation
+    while isinstance(inner, keras.layers.TimeDistributed):
+        inner = inner.layer
+    return (operation if inner is operation and _activates(operation) else None), inner
+
+
+def _activates(operation: Any) -> bool:
+    return isinstance(operation, keras.layers.Softmax) or (
+        isinstance(operation, keras.Layer) and getattr(operation, "activation", None) is not None
+    )
+
+
 def _last_activation(model: Any) -> str | None:
     """The name of the activation behind the first output; None where the graph does not tell."""
-    operation = model
-    while True:
-        outputs = getattr(operation, "outputs", None) if isinstance(operation, keras.Model) else None
-        if outputs:
-            operation = outputs[0]._keras_history.operation
-        elif isinstance(operation, keras.layers.TimeDistributed):
-            operation = operation.layer
-        else:
-            break
+    operation = _behind_the_output(model)[1]
     if isinstance(operation, keras.layers.Softmax):
         return "softmax"
     activation = getattr(operation, "activation", None)

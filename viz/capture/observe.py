@@ -11,6 +11,7 @@ from keras import ops
 
 from kerasrnn.viz.capture.compiled import fast_replay, own_loop
 from kerasrnn.viz.capture.inputs import checked_inputs
+from kerasrnn.viz.capture.pushed import pushed_replay
 from kerasrnn.viz.capture.replay import Replayed, replay
 from kerasrnn.viz.capture.sites import Site
 
@@ -40,7 +41,7 @@ class Observed:
 
     def run(self, inputs: Any = None) -> Any:
         """One eager call at inference; variables that it changes (a stateful layer's) get their values back."""
-        with _preserved(self.model):
+        with preserved(self.model):
             return self.model(self.inputs if inputs is None else inputs, training=False)
 
     def run_watched(self, replacements: list[tuple[Any, str, Any]], inputs: Any = None) -> Any:
@@ -96,6 +97,7 @@ def watched_loop(
     *,
     wants: Callable[[], bool] = lambda: True,
     nudge: Callable[[list[Tensor], int], Any] | None = None,
+    only_pushes: bool = False,
     on_step: Callable[[Tensor | None], None] | None = None,
     unrecorded: Callable[[], Any] | None = None,
 ) -> Callable[..., Any]:
@@ -107,7 +109,8 @@ def watched_loop(
         part: a `keras.layers.RNN`.
         seen: called with the replay and the mask (b, t) or None.
         wants: asked at each call whether to watch it.
-        nudge: makes, from `(initial states, steps)`, the `nudge` of `replay`.
+        nudge: makes, from `(initial states, steps)`, the `pushes` of `pushed_replay`.
+        only_pushes: as there.
         on_step: as in `replay`.
         unrecorded: a context manager to run the layer's own loop in, such as one that stops a gradient tape.
     """
@@ -117,18 +120,21 @@ def watched_loop(
         if not wants():
             return own(sequences=sequences, initial_state=initial_state, mask=mask, training=training, **extra)
         valid = flat_mask(mask)
-        push = None if nudge is None else nudge(keras.tree.flatten(initial_state), sequences.shape[1])
         given = {"sequences": sequences, "initial_state": initial_state, "mask": mask, "training": training, **extra}
-        if push is None and on_step is None:
+        if nudge is None and on_step is None:
             replayed = fast_replay(part, sequences, initial_state, valid, **extra)
             result = own_loop(part, own, **given)
             _compare_loop(part, replayed, result, valid)
             seen(replayed, valid)
             return result
-        replayed = replay(part, sequences, initial_state, valid, nudge=push, on_step=on_step, **extra)
+        if nudge is None:
+            replayed = replay(part, sequences, initial_state, valid, on_step=on_step, **extra)
+        else:
+            pushes = nudge(keras.tree.flatten(initial_state), sequences.shape[1])
+            replayed = pushed_replay(part, sequences, initial_state, valid, pushes, only_pushes=only_pushes, **extra)
         if on_step is None:
             with unrecorded() if unrecorded is not None else _nothing():
-                result = own(**given)
+                result = own_loop(part, own, **given)
             _compare_loop(part, replayed, result, valid)
         else:  # the layer's own loop would run what is watched inside it twice
             result = (replayed.last, replayed.outputs, all_states(part, replayed))
@@ -220,7 +226,8 @@ def all_states(part: Any, replayed: Replayed) -> list[Any]:
 
 
 @contextmanager
-def _preserved(model: Any) -> Iterator[None]:
+def preserved(model: Any) -> Iterator[None]:
+    """Within it, variables that a run or a loss changes (states, statistics, metrics) get their values back."""
     layers = model._flatten_layers()
     variables = [*model.non_trainable_variables, *getattr(model, "metrics_variables", [])]
     variables += [state for layer in layers for state in keras.tree.flatten(getattr(layer, "states", None))]

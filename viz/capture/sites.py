@@ -35,6 +35,11 @@ def attention_sites(model: Any) -> list[Site]:
     return _named([(path, layer) for path, layer in found if id(layer) not in inside])
 
 
+def embedding_sites(model: Any) -> list[Site]:
+    """Every embedding in a built model."""
+    return _named([(path, layer) for path, layer in _walk(model) if isinstance(layer, keras.layers.Embedding)])
+
+
 def pick(sites: list[Site], wanted: str | None, model: Any, kind: str) -> tuple[Site | None, int]:
     """The site of that name and the number of the call, from `NAME` or `NAME#2`; no site where no name is given.
 

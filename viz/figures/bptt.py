@@ -103,7 +103,7 @@ def bptt_curve(
         style = look().line(row) | {"color": colours[name]}
         axes.plot(np.arange(steps), shown, linewidth=1.8, label=name, **style, **dots)
     thresholds = [_SHARE * values[name][kept].max() for name in marks]
-    _scale(axes, np.concatenate([*[norm[kept & (norm > 0)] for norm in values.values()], thresholds]))
+    norm_scale(axes, np.concatenate([*[norm[kept & (norm > 0)] for norm in values.values()], thresholds]))
     axes.set_xlim(-0.5, steps - 0.5)
     for start, length in true_runs(~kept):
         span = (start - 0.5, start + length - 0.5)
@@ -128,7 +128,8 @@ def _steps(values: Mapping[str, np.ndarray]) -> int:
     return next(iter(shapes.values()))[0]
 
 
-def _scale(axes: Axes, positive: np.ndarray) -> None:
+def norm_scale(axes: Axes, positive: np.ndarray) -> None:
+    """A log scale for norms, of which the `positive` ones are to be seen."""
     numbers = positive[np.isfinite(positive)]
     axes.set_ylabel("‖ ∂ loss / ∂ state ‖", fontsize=TEXT_SIZE + 0.5, parse_math=False)
     axes.spines[["top", "right"]].set_visible(False)
@@ -142,7 +143,7 @@ def _scale(axes: Axes, positive: np.ndarray) -> None:
     axes.set_ylim(10 ** np.floor(np.log10(low / 1.5)), 10 ** np.ceil(np.log10(high * 1.5)))
     decades = np.log10(axes.get_ylim()[1] / axes.get_ylim()[0])
     axes.yaxis.set_major_locator(LogLocator(numticks=8))
-    axes.yaxis.set_major_formatter(FuncFormatter(_power))
+    axes.yaxis.set_major_formatter(FuncFormatter(power))
     axes.yaxis.set_minor_formatter(NullFormatter())
     if decades > 6:
         axes.yaxis.set_minor_locator(NullLocator())
@@ -151,7 +152,8 @@ def _scale(axes: Axes, positive: np.ndarray) -> None:
     axes.set_axisbelow(True)
 
 
-def _power(value: float, _: int | None = None) -> str:
+def power(value: float, _: int | None = None) -> str:
+    """A power of ten as text, for a log axis."""
     return "10" + str(round(float(np.log10(value)))).translate(_SUPERSCRIPTS)
 
 
