@@ -96,3 +96,14 @@ def markdown(card: dict[str, Any]) -> str:
             ends = interval(named, *row["interval"])
             lines.append(f"| {row['of']} | {shown(named, row['value'])} | {ends} | {row['examples']:,} |")
     return "\n".join(lines)
+
+
+def markdown_table(cards: Sequence[dict[str, Any]]) -> str:
+    """One row a preset, as the table of the README and of `docs/zoo.md`."""
+    lines = ["| name | what it does | parameters | size | score |", "| --- | --- | ---: | ---: | --- |"]
+    for card in cards:
+        score, weights = card.get("score"), card["weights"]
+        told = f"{score['metric']} {shown(score['metric'], score['value'])} ({score['on']})" if score else ""
+        size = f"{weights['bytes'] / 1e6:.1f} MB"
+        lines.append(f"| `{card['name']}` | {card['title']} | {weights['parameters']:,} | {size} | {told} |")
+    return "\n".join(lines)

@@ -1,10 +1,11 @@
 """The tasks as TensorFlow graphs: raw input in, results out. They hold variables and tables, no Keras object."""
 
+import math
 from typing import Any
 
 import tensorflow as tf
 
-from kerasrnn.zoo.tasks.forecaster import DAY, YEAR
+from kerasrnn.zoo.tasks.forecaster import DAY
 
 
 class Graph(tf.Module):
@@ -133,12 +134,8 @@ def forecaster(task: Any) -> Graph:
         def __call__(self, values: Any, time: Any) -> dict[str, Any]:
             step = int(task.step.astype("timedelta64[s]").astype(int))
             at = time[:, None] + step * tf.range(1 - task.past, task.horizon + 1, dtype=tf.int64)
-            angles = [
-                tf.cast(2 * 3.141592653589793, tf.float64) * tf.math.floormod(tf.cast(at, tf.float64), period) / period
-                for period in (DAY, YEAR)
-            ]
-            waves = [tf.cast(wave(angle), tf.float32) for angle in angles for wave in (tf.sin, tf.cos)]
-            calendar = tf.stack(waves, axis=-1)
+            angle = 2 * math.pi * tf.cast(tf.math.floormod(at, DAY), tf.float64) / DAY
+            calendar = tf.cast(tf.stack([tf.sin(angle), tf.cos(angle)], axis=-1), tf.float32)
             scaled = (values - task.mean) / task.deviation
             past = tf.concat([scaled[..., None], calendar[:, : task.past]], axis=-1)
             found = task.model([past, calendar[:, task.past :]], training=False)

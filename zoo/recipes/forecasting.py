@@ -8,6 +8,7 @@ import numpy as np
 
 from kerasrnn.zoo.readers.series import Series, read_series
 from kerasrnn.zoo.recipes.recipe import Recipe
+from kerasrnn.zoo.tasks.forecaster import CALENDAR
 
 TIME, VALUE = "date", "WetBulbCelsius"
 
@@ -25,7 +26,7 @@ def _card(series: list[Series], options: dict[str, Any]) -> dict[str, Any]:
         "builder": "forecaster",
         "arguments": {
             "horizon": options["horizon"],
-            "features": 4,
+            "features": CALENDAR,
             **{key: options[key] for key in ("cell", "units", "attention_units", "dropout")},
         },
         "vocabulary": {
@@ -79,10 +80,11 @@ RECIPES = {
             "horizon": 24,
             "past": 168,
             "cell": "lstm",
-            "units": 64,
+            "units": 48,
             "attention_units": 32,
-            "dropout": 0.1,
-            "epochs": 10,
+            "dropout": 0.3,
+            "weight_decay": 0.02,
+            "epochs": 8,
             "batch_size": 64,
             "learning_rate": 1e-3,
         },
