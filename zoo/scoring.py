@@ -68,5 +68,6 @@ def write_score(folder: Path, found: Mapping[str, Any], data: Sequence[Path]) ->
     ]
     rows += [{key: row[key] for key in ("of", "value", "interval", "examples")} for row in found["by"]]
     card.setdefault("metrics", {})[on] = {"metric": main, "rows": rows}
-    card["evaluation"] = {"command": f"kerasrnn evaluate {card['name']} --data {' --data '.join(p.name for p in data)}"}
+    named = " --data ".join(f"{path.parent.name}/{path.name}" if path.is_file() else path.name for path in data)
+    card["evaluation"] = {"command": f"kerasrnn evaluate {card['name']} --data {named}"}
     write_bytes_atomically(path, (json.dumps(card, ensure_ascii=False, indent=1) + "\n").encode())

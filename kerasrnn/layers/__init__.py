@@ -24,6 +24,8 @@ from kerasrnn.layers.monotonic_attention import MonotonicAttention
 from kerasrnn.layers.peephole_lstm import PeepholeLSTM, PeepholeLSTMCell
 from kerasrnn.layers.recurrent_layer import RecurrentLayer
 from kerasrnn.layers.simple_rnn import SimpleRNN, SimpleRNNCell
+from kerasrnn.layers.spelled_words import SpelledWords
+from kerasrnn.layers.tied_dense import TiedDense
 from kerasrnn.layers.trace import traced_step
 
 __all__ = [
@@ -64,6 +66,8 @@ __all__ = [
     "RecurrentLayer",
     "SimpleRNN",
     "SimpleRNNCell",
+    "SpelledWords",
+    "TiedDense",
     "coverage_loss",
     "traced_step",
 ]

@@ -4,8 +4,7 @@ import keras
 from keras import ops
 
 from kerasrnn import layers
-from kerasrnn.layers.registry import register
-from kerasrnn.zoo.builders.parts import classes_of
+from kerasrnn.layers.by_name import classes_of
 
 
 def forecaster(
@@ -52,16 +51,4 @@ def forecaster(
     x = decoder(ahead, memory, initial_state=states)
     x = keras.layers.Dropout(dropout, name="decoder_dropout")(x)
     added = keras.layers.Dense(1, kernel_initializer="zeros", name="added")(x)
-    return keras.Model([past, ahead], FromLast(name="forecast")([past, added]), name=name)
-
-
-@register
-class FromLast(keras.layers.Layer):
-    """The last value of `past (b, t, d)`, its first feature, plus `added (b, h, 1)`: `(b, h)`."""
-
-    def call(self, inputs: list[object]) -> object:
-        past, added = inputs
-        return ops.add(past[:, -1, :1], added[..., 0])
-
-    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
-        return input_shape[1][:2]
+    return keras.Model([past, ahead], ops.add(past[:, -1, :1], added[..., 0]), name=name)

@@ -2,8 +2,8 @@
 
 import keras
 
-from kerasrnn.layers.registry import register
-from kerasrnn.zoo.builders.parts import classes_of
+from kerasrnn.layers import TiedDense
+from kerasrnn.layers.by_name import classes_of
 
 
 def language_model(
@@ -51,29 +51,3 @@ def language_model(
         x = keras.layers.Dropout(dropout, name=f"reader_{i + 1}_dropout")(layer(x))
     logits = TiedDense(table, name="logits")(x) if tied else keras.layers.Dense(size, name="logits")(x)
     return keras.Model(tokens, logits, name=name)
-
-
-@register
-class TiedDense(keras.layers.Layer):
-    """The transpose of an embedding's table, and a bias: `(b, t, d)` to logits `(b, t, v)`.
-
-    Args:
-        embedding: the `keras.layers.Embedding` whose weights it shares.
-    """
-
-    def __init__(self, embedding: keras.layers.Embedding, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.embedding = embedding
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        self.bias = self.add_weight(name="bias", shape=(self.embedding.input_dim,), initializer="zeros")
-
-    def call(self, inputs: object) -> object:
-        return keras.ops.matmul(inputs, keras.ops.transpose(self.embedding.embeddings)) + self.bias
-
-    def get_config(self) -> dict[str, object]:
-        return super().get_config() | {"embedding": keras.saving.serialize_keras_object(self.embedding)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, object]) -> "TiedDense":
-        return cls(**(config | {"embedding": keras.saving.deserialize_keras_object(config["embedding"])}))

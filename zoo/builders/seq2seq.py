@@ -3,7 +3,7 @@
 import keras
 
 from kerasrnn import layers
-from kerasrnn.zoo.builders.parts import classes_of
+from kerasrnn.layers.by_name import classes_of
 
 
 def seq2seq(

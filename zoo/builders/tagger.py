@@ -6,7 +6,7 @@ import keras
 
 from kerasrnn import layers
 from kerasrnn.crf import bio_constraints
-from kerasrnn.zoo.builders.parts import SpelledWords, stack
+from kerasrnn.zoo.builders.parts import stack
 
 
 def tagger(
@@ -63,7 +63,9 @@ def tagger(
     if character_size:
         characters = keras.Input((None, letters), dtype="int32", name="characters")
         inputs.append(characters)
-        spelled = SpelledWords(character_size, character_embedding, character_units, cell, dropout, name="spelling")
+        spelled = layers.SpelledWords(
+            character_size, character_embedding, character_units, cell, dropout, name="spelling"
+        )
         x = keras.layers.Concatenate(name="word")([x, spelled(characters)])
     x = keras.layers.Dropout(dropout, name="word_dropout")(x)
     x = stack(x, cell=cell, units=units, depth=depth, bidirectional=bidirectional, dropout=dropout)

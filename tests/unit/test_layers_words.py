@@ -1,0 +1,60 @@
+"""`SpelledWords` and `TiedDense`: what they compute, their masks, and models of them that come back from a file."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kerasrnn import layers
+
+SPELLED = np.array([[[3, 1, 4], [1, 5, 0], [0, 0, 0]], [[2, 6, 5], [0, 0, 0], [0, 0, 0]]])
+
+
+def test_a_word_is_the_last_states_of_both_directions() -> None:
+    layer = layers.SpelledWords(7, embedding=4, units=3)
+    found = ops.convert_to_numpy(layer(SPELLED))
+    assert found.shape == (2, 3, 6)
+    reader, table = layer.reader, ops.convert_to_numpy(layer.characters.embeddings)
+    for at, letters in [((0, 0), [3, 1, 4]), ((0, 1), [1, 5]), ((1, 0), [2, 6, 5])]:
+        alone = ops.convert_to_numpy(reader(table[letters][None]))[0]
+        np.testing.assert_allclose(found[at], alone, atol=1e-6)
+    assert not found[0, 2].any()
+    assert not found[1, 1:].any()
+
+
+def test_padding_changes_no_word() -> None:
+    layer = layers.SpelledWords(7, embedding=4, units=3, cell="gru")
+    found = ops.convert_to_numpy(layer(SPELLED))
+    wider = ops.convert_to_numpy(layer(np.pad(SPELLED, ((0, 0), (0, 2), (0, 3)))))
+    np.testing.assert_allclose(wider[:, :3], found, atol=1e-6)
+
+
+def test_an_unknown_cell_is_refused() -> None:
+    with pytest.raises(ValueError, match="`cell` must be one of lstm, gru, simple_rnn"):
+        layers.SpelledWords(7, cell="lstn")
+
+
+def test_the_output_is_the_table_transposed() -> None:
+    table = keras.layers.Embedding(5, 3)
+    layer = layers.TiedDense(table)
+    states = ops.convert_to_tensor(np.random.default_rng(1).normal(size=(2, 4, 3)), dtype="float32")
+    table.build()
+    logits = ops.convert_to_numpy(layer(states))
+    expected = ops.convert_to_numpy(states) @ ops.convert_to_numpy(table.embeddings).T
+    np.testing.assert_allclose(logits, expected + ops.convert_to_numpy(layer.bias), atol=1e-6)
+
+
+def test_models_come_back_from_a_file(tmp_path: Path) -> None:
+    """The table stays shared: there is one, not two."""
+    spelled = keras.Input((None, 3), dtype="int32")
+    words = keras.Input((None,), dtype="int32")
+    table = keras.layers.Embedding(5, 6, mask_zero=True)
+    joined = keras.layers.Add()([table(words), layers.SpelledWords(7, embedding=4, units=3)(spelled)])
+    model = keras.Model([words, spelled], layers.TiedDense(table)(layers.LSTM(6, return_sequences=True)(joined)))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    inputs = [np.array([[1, 2, 0], [4, 0, 0]]), SPELLED]
+    np.testing.assert_allclose(ops.convert_to_numpy(again(inputs)), ops.convert_to_numpy(model(inputs)), atol=1e-6)
+    assert len(again.trainable_variables) == len(model.trainable_variables)
