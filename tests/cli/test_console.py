@@ -91,7 +91,7 @@ def test_a_reader_that_has_seen_enough(arguments: list[str]) -> None:
 def test_a_pipe_into_head() -> None:
     line = shlex.join([*COMMAND, "zoo", "info", "dates_bahdanau"])
     done = subprocess.run(["bash", "-c", f"{line} | head -1"], capture_output=True, text=True, env=environment())
-    assert done.stdout.split() == ["dates_bahdanau"]
+    assert "dates_bahdanau" in done.stdout.split()
     assert done.stderr == ""
 
 
