@@ -10,7 +10,7 @@ JAX_TESTS = $(wildcard tests/property/test_layers_*.py) tests/reference/test_eng
 .DEFAULT_GOAL := help
 DATA ?= data
 
-.PHONY: train-all help install test test-jax browser-test wheel-test doctest lint format types bench bench-decoding bench-layers bench-losses bench-crf smoke ci clean
+.PHONY: train-all help install test test-jax browser-test wheel-test doctest lint format types bench bench-decoding bench-layers bench-losses bench-crf bench-viz smoke ci clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -66,12 +66,16 @@ bench-crf: ## how fast the CRF is, next to pytorch-crf
 bench-decoding: ## how fast decoding is, next to Keras' tutorial and KerasHub
 	$(PYTHON) -m benchmarks.decoding
 
+bench-viz: ## how long pictures take, and how much memory
+	$(PYTHON) -m benchmarks.viz
+
 smoke: ## that the benchmarks run
 	$(PYTHON) -m benchmarks.startup --smoke
 	$(PYTHON) -m benchmarks.layers --smoke
 	$(PYTHON) -m benchmarks.losses --smoke
 	$(PYTHON) -m benchmarks.crf --smoke
 	$(PYTHON) -m benchmarks.decoding --smoke
+	$(PYTHON) -m benchmarks.viz --smoke
 
 ci: ## everything, in new environments, as CI runs it
 	.ci/run
