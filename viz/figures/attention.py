@@ -10,7 +10,7 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, scale_beside
+from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of, scale_beside
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, text_size, true_runs
 from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import BASE_FAMILY
@@ -83,7 +83,7 @@ def attention_heatmap(
         Labels(tokens, steps, high / steps, "left", first).put(ax)
         Title(title, wide).above(ax, 0.12 + top.thickness)
         scale_beside(ax, ax.images[0], _TICKS, [f"{tick:g}" for tick in _TICKS], size=TEXT_SIZE - 1)
-        return ax.get_figure(root=True)
+        return root_of(ax)
 
     across = min(heads, 4)
     down = -(-heads // across)
@@ -167,7 +167,7 @@ def _checked(mask: np.ndarray | None, count: int, name: str, letter: str) -> np.
 
 def _panel(axes: Axes, weights: np.ndarray, rows: np.ndarray, columns: np.ndarray, cell: float) -> None:
     axes.imshow(weights, cmap=look().map(), vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    _grid(axes, *weights.shape, cell)
+    _grid(axes, len(weights), weights.shape[1], cell)
     _hatch(axes, rows, columns)
 
 

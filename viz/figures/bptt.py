@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches
+from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of
 from kerasrnn.viz.figures.style import (
     TEXT_SIZE,
     TOKEN_SIZE,
@@ -116,7 +116,7 @@ def bptt_curve(
                       textcoords="offset points", ha="right" if right else "left", **style)  # fmt: skip
     _headers(axes, values, marks, colours, kept)
     bottom.put(axes)
-    return axes.get_figure(root=True)
+    return root_of(axes)
 
 
 def _steps(values: Mapping[str, np.ndarray]) -> int:

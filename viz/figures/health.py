@@ -9,7 +9,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches
+from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of
 from kerasrnn.viz.figures.style import TEXT_SIZE, Title, styled, text_size
 from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import drawable, fonts_for
@@ -58,7 +58,7 @@ def gates_health(
         if len(names) > 1:
             raise ValueError(f"ax: expected one gate or state to draw on one axes, received {', '.join(names)}")
         _strip(ax, health[names[0]], most)
-        return ax.get_figure(root=True)  # type: ignore[return-value]
+        return root_of(ax)
     captions = [drawable(visible(caption_of(name).split(" (")[0])) for name in names]
     numbers = [_numbers(health[name]) for name in names]
     families = fonts_for(captions)
@@ -85,7 +85,7 @@ def gates_health(
             axes.set_xlabel("unit", fontsize=TEXT_SIZE - 1, labelpad=-6)
     _legend(page, margin_top + high + 0.62, health)
     heading.put(page.figure, 0.22, 0.2)
-    return page.figure.get_figure(root=True)
+    return root_of(page.figure)
 
 
 def _first_of(name: str, health: Mapping[str, Health]) -> str:

@@ -54,6 +54,14 @@ def inches(place: Figure | SubFigure | Axes) -> Size:
     return float(place.bbox.width / dpi), float(place.bbox.height / dpi)
 
 
+def root_of(place: Figure | SubFigure | Axes) -> Figure:
+    """The figure that somebody's axes or subfigure belong to."""
+    figure = place.get_figure(root=True)
+    if figure is None:
+        raise ValueError("ax: expected axes that belong to a figure, received removed ones")
+    return figure
+
+
 class Page:
     """A new figure of the given size, or the one handed in.
 

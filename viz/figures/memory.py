@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, scale_beside
+from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of, scale_beside
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, text_size, true_runs
 from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import drawable, fonts_for
@@ -94,7 +94,7 @@ def gates_memory(
             x - left.thickness - 0.24, margin_top + upper + gap_y + high / 2, "… is left here", ha="center", **style
         )
     heading.put(page.figure, 0.22, 0.2)
-    return page.figure.get_figure(root=True)
+    return root_of(page.figure)
 
 
 def _steps(half_lives: Mapping[str, np.ndarray], retention: Mapping[str, np.ndarray]) -> int:

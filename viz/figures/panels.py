@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches
+from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title
 from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import fonts_for
@@ -67,7 +67,7 @@ def panels(
             raise ValueError(f"ax: expected one array to draw on one axes, received {', '.join(names)}")
         draw(ax, names[0])
         Labels(tokens, steps, inches(ax)[0] / steps, "bottom", first).put(ax)
-        return ax.get_figure(root=True)  # type: ignore[return-value]
+        return root_of(ax)
     columns = columns_of(list(names))
     across, down = len(columns), max(map(len, columns))
 
@@ -94,7 +94,7 @@ def panels(
             if column:
                 axes.set_ylabel("")
     heading.put(page.figure, 0.22, 0.2)
-    return page.figure.get_figure(root=True)
+    return root_of(page.figure)
 
 
 def columns_of(names: Sequence[str]) -> list[list[str]]:

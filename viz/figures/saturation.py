@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches
+from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of
 from kerasrnn.viz.figures.panels import put_caption
 from kerasrnn.viz.figures.style import TEXT_SIZE, Title, styled
 from kerasrnn.viz.figures.themes import look
@@ -57,7 +57,7 @@ def gates_saturation(
             raise ValueError(f"ax: expected one gate to draw on one axes, received {', '.join(pairs)}")
         ((name, pair),) = pairs.items()
         _panel(ax, name, pair, left=True, bottom=True)
-        return ax.get_figure(root=True)  # type: ignore[return-value]
+        return root_of(ax)
     rows: dict[str, list[str]] = {}
     for name in sorted(pairs, key=rank):
         rows.setdefault(name.rpartition("/")[0], []).append(name)
@@ -78,7 +78,7 @@ def gates_saturation(
             place = (margin_left + column * (wide + gap_x), margin_top + row * (high + gap_y))
             _panel(page.axes(*place, wide, high), name, pairs[name], left=column == 0, bottom=row == down - 1)
     heading.put(page.figure, 0.22, 0.2)
-    return page.figure.get_figure(root=True)
+    return root_of(page.figure)
 
 
 def _checked(name: str, pair: Any) -> Shares:

@@ -43,7 +43,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(draw)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        with themed(str(kwargs.get("theme", "light"))) as chosen, matplotlib.rc_context({**RC, **chosen.settings}):
+        with themed(str(kwargs.get("theme", "light"))) as chosen, matplotlib.rc_context(RC | chosen.settings):
             return draw(*args, **kwargs)
 
     return wrapper

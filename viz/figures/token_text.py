@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches
+from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of
 from kerasrnn.viz.figures.panels import signed_text
 from kerasrnn.viz.figures.style import TEXT_SIZE, Title, styled, text_size
 from kerasrnn.viz.figures.themes import look
@@ -67,7 +67,7 @@ def token_text(
         if rows * _LINE > high + 1e-6:
             raise ValueError(f"ax: the text needs {rows * _LINE:.1f} inches in height, and these axes have {high:.1f}")
         _draw(ax, texts, numbers, places, families, (wide, high), signed, limit)
-        return ax.get_figure(root=True)  # type: ignore[return-value]
+        return root_of(ax)
     margin = 0.3
     widths = [text_size(text, families, _TEXT)[0] for text in texts]
     wide = fitted(min(_WIDE, max(sum(widths) + _BETWEEN * len(widths), _NARROWEST)), wanted_wide, 2 * margin)
@@ -85,7 +85,7 @@ def token_text(
     said = "   ".join(filter(None, [caption, f"{bad} NaN or infinite" if bad else ""]))
     _scale(page, image, margin, margin_top + high + 0.24, min(2.4, wide / 2), said, (signed, limit))
     heading.put(page.figure, margin, 0.2)
-    return page.figure.get_figure(root=True)
+    return root_of(page.figure)
 
 
 def _checked(tokens: Sequence[str], values: Any, mask: Any) -> tuple[np.ndarray, list[str]]:
