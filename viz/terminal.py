@@ -80,7 +80,9 @@ def heatmap(
     high = 1 if names else -(-len(cells) // (2 * tall if double else tall))
     cells = _pooled(cells, high, 0)
     said = [f"each column is the mean of {pooled} steps"] * (pooled > 1) + [f"each row of {high} {unit}s"] * (high > 1)
-    lines = [Text("  ".join(filter(None, [title_text(caption), ", ".join(said)])))] if caption or said else []
+    lines: list[RenderableType] = (
+        [Text("  ".join(filter(None, [title_text(caption), ", ".join(said)])))] if caption or said else []
+    )
     lines += _header(heads, cells.shape[1], cell, beside, first, pooled)
     for top in range(0, len(cells), 2 if double else 1):
         text = Text(_beside(names, top, high, beside))

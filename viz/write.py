@@ -64,7 +64,7 @@ def write_figure(figure: "Figure", path: str | os.PathLike[str], *, dpi: float =
     buffer = io.BytesIO()
     with matplotlib.rc_context({**RC, "svg.hashsalt": "kerasrnn", "pdf.fonttype": 42}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the caller's own texts
-        options = (
+        options: dict[str, Any] = (
             {"pil_kwargs": {"compress_level": 4}} if kind == "png" else {}
         )  # Pillow's 6 takes twice as long for 1 %
         figure.savefig(buffer, format=kind, dpi=dpi, metadata=_METADATA[kind], **options)

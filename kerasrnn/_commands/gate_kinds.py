@@ -121,7 +121,7 @@ def timeline(request: Request) -> Drawing:
         from kerasrnn.viz.terminal import lines
         from kerasrnn.viz.tokens import title_text
 
-        parts = [title_text(title)]
+        parts: list[Any] = [title_text(title)]
         tokens, first = request.steps["tokens"], request.capture.first
         for name, (mean, *_) in curves.items():
             limit = max(1.0, float(np.abs(mean[np.isfinite(mean)]).max(initial=0.0)))
@@ -130,7 +130,7 @@ def timeline(request: Request) -> Drawing:
             parts.append(lines(screen, series, columns=tokens, low=low, high=limit, first=first, rows=4))
         return Group(*parts)
 
-    drawn = {}
+    drawn: dict[str, Any] = {}
     for name, curve in curves.items():
         drawn |= {f"{name}/{what}": values for what, values in zip(("mean", "10 %", "90 %"), curve, strict=True)}
     return Drawing(figure, terminal, drawn=drawn)
@@ -289,7 +289,7 @@ def healthy(request: Request) -> Drawing:
             head, [[caption_of(name).split(" (")[0], *about.values()] for name, about in counts.items()], title
         )
 
-    drawn = {}
+    drawn: dict[str, Any] = {}
     for name, item in found.items():
         drawn |= {f"{name}/{what}": values for what, values in item._asdict().items()}
     return Drawing(figure, terminal, {"health": counts}, drawn)

@@ -62,7 +62,7 @@ def capture_gates(
     shape = next(iter(arrays.values())).shape[:2]
     kept = np.ones(shape, bool) if mask is None else to_numpy(mask)
     rows = rows_of_tokens(tokens, shape[0], shape[1], "tokens")
-    memory = {}
+    memory: dict[str, dict[str, Any]] = {}
     for prefix, part in choice.parts:
         backwards = bool(getattr(part, "go_backwards", False))
         rules = _memory(prefix, getattr(part, "cell", None))

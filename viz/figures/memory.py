@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator
 
 from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of, scale_beside
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, text_size, true_runs
@@ -132,7 +133,7 @@ def _histogram(axes: Axes, label: str, lives: np.ndarray, steps: int, colour: st
     axes.minorticks_off()
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_ylim(0, max(int(counts.max(initial=0)), 1) * 1.12)
-    axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.tick_params(labelsize=TEXT_SIZE - 1.5, length=2, labelcolor=look().quiet)
     axes.axvline(steps, color=look().ink, linewidth=1.0, linestyle=(0, (2, 2)))
     style: dict[str, Any] = {"size": TEXT_SIZE - 2, "color": look().quiet, "rotation": 90, "va": "top"}
