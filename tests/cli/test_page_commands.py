@@ -72,6 +72,28 @@ def test_gradients_of_every_layer(here: Path, models: Path) -> None:
     assert not curve["backwards"]
 
 
+def test_a_jacobian(here: Path) -> None:
+    ok(
+        "viz",
+        "gradients",
+        "dates_bahdanau",
+        "1998-5-3",
+        "--kind",
+        "jacobian",
+        "-o",
+        "page.html",
+        "--data",
+        "j.npz",
+        "-q",
+    )
+    (layer,) = held(here / "page.html")["layers"]
+    norms = data_of(here / "j.npz")["encoder/jacobian"][0]
+    np.testing.assert_array_equal(unpacked(layer["values"])[0], norms.astype("f4"))
+    assert layer["high"] == norms.max()
+    assert layer["rows"]["tokens"] == list("1998-05-03")
+    assert layer["columns"]["tokens"] == list("1998-5-3")
+
+
 def test_a_beam_search(here: Path) -> None:
     ok("viz", "beam", "3 mai 1998", "--width", "3", "-o", "page.html", "--data", "drawn.npz", "-q")
     page, data = held(here / "page.html"), data_of(here / "drawn.npz")
