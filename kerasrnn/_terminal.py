@@ -63,6 +63,9 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **kwargs)
         except BrokenPipeError:  # whoever read the output has seen enough; Click ends quietly
             raise
+        except MemoryError as error:
+            reason = " ".join(str(error).split()) or "the memory is full"
+            raise click.ClickException(f"{reason}: choose a window of the steps, or give fewer rows.") from error
         except (ValueError, OSError) as error:
             raise click.ClickException(" ".join(str(error).split())) from error
 

@@ -17,7 +17,7 @@ def pixels(path: Path) -> tuple[int, int]:
     return wide, high
 
 
-@pytest.mark.parametrize("command", ["attention", "gradients"])
+@pytest.mark.parametrize("command", ["attention"])
 def test_size_resolution_and_theme(command: str, here: Path) -> None:
     ok("viz", command, "3 mai 1998", "--size", "7x6.5", "--dpi", "50", "-o", "light.png")
     assert pixels(here / "light.png") == (350, 325)

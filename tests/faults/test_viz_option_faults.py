@@ -56,3 +56,18 @@ def test_windows_and_sizes_that_do_not_fit() -> None:
 def test_a_picture_larger_than_any_memory() -> None:
     error = refused(1, "gates", "-q", "3 mai 1998", "--size", "100x100", "--dpi", "1200")
     assert "120000x120000 pixels are more than the 200 million that a PNG may have here; choose less than 1200" in error
+
+
+def test_a_memory_that_is_full() -> None:
+    """One line, as NumPy words it, and what to do."""
+    import click
+    import numpy as np
+
+    from kerasrnn._terminal import reports_errors
+
+    @reports_errors
+    def greedy() -> None:
+        np.empty((1 << 60,), np.uint8)
+
+    with pytest.raises(click.ClickException, match=r"Unable to allocate .*: choose a window of the steps"):
+        greedy()

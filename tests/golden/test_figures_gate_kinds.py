@@ -75,9 +75,9 @@ DRAW: list[Callable[..., Figure]] = [timeline, saturated, text, memory, healthy]
 
 
 @pytest.mark.parametrize("draw", DRAW)
-@pytest.mark.parametrize("count", [2, 30, 300])
+@pytest.mark.parametrize("count", [2, 300])
 def test_layout(draw: Callable[..., Figure], count: int) -> None:
-    for tokens in (words(count), characters(count), None):
+    for tokens in (words(count), None):
         figure = draw(tokens, count, title="A title that is long for its page " * 3)
         check_layout(figure)
         assert max(inches(figure)) < 16
@@ -99,8 +99,9 @@ def test_sizes_and_themes(draw: Callable[..., Figure]) -> None:
         draw(characters(20), 20, size=(2, 1))
 
 
-@pytest.mark.parametrize("draw", DRAW)
-@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+@pytest.mark.parametrize(
+    ("draw", "kind"), [(text, "pdf"), (memory, "svg"), (healthy, "pdf"), (saturated, "svg"), (timeline, "png")]
+)
 def test_bytes_repeat(draw: Callable[..., Figure], kind: str, tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_figure(draw(list("日本 $x"), 5, theme="dark", title="मई"), tmp_path / f"{name}.{kind}", dpi=60)
