@@ -22,28 +22,41 @@ def batches(session: Session, path: Path) -> Iterator[tuple[Any, Any]]:
     if session.task is None:
         yield user_model.in_order(user_model.read_arrays(path), session.model), None
         return
-    lines = readable_lines(session, path)
-    for start in range(0, len(lines), _AT_ONCE):
-        observed = session.task.observe(lines[start : start + _AT_ONCE])
+    for observed in _observed(session, path):
         yield observed.inputs, observed
 
 
 def readable_lines(session: Session, path: Path) -> list[str]:
     """The lines of a file that the session's model can read."""
-    found, reasons = [], []
-    for line in _lines(path):
+    return [prediction.read for observed in _observed(session, path) for prediction in observed.predictions]
+
+
+def _observed(session: Session, path: Path) -> Iterator[Any]:
+    """The lines of a file as the model reads them, some at once; those that it cannot read are left out."""
+    lines = _lines(path)
+    reasons: list[str] = []
+    for start in range(0, len(lines), _AT_ONCE):
+        some = lines[start : start + _AT_ONCE]
         try:
-            session.task.encode([line])
-        except ValueError as error:
-            reasons.append(str(error))
-        else:
-            found.append(line)
-    if not found:
+            yield session.task.observe(some)
+        except ValueError:
+            kept = [line for line in some if _can_read(session, line, reasons)]
+            if kept:
+                yield session.task.observe(kept)
+    if len(reasons) == len(lines):
         why = f": {reasons[0]}" if reasons else ", one text a line"
         raise ValueError(f"{path} has no line that {session.task.name} can read{why}")
     if reasons:
-        session.say(f"{path}: {len(reasons)} of {len(reasons) + len(found)} lines are left out ({reasons[0]})")
-    return found
+        session.say(f"{path}: {len(reasons)} of {len(lines)} lines are left out ({reasons[0]})")
+
+
+def _can_read(session: Session, line: str, reasons: list[str]) -> bool:
+    try:
+        session.task.observe([line])
+    except ValueError as error:
+        reasons.append(str(error))
+        return False
+    return True
 
 
 def _lines(path: Path) -> list[str]:

@@ -132,6 +132,14 @@ class Session(Picture):
             self.say(f"no font here has {script}: install one that has to see it drawn")
         return captured
 
+    def _tokens(self, captured: Any) -> Any:
+        """The strings along a layer's steps; the one query of a layer that pools is called what it led to."""
+        steps = captured.mask.shape[1]
+        tokens = self.observed.along(captured.layer)
+        if all(len(row) <= steps for row in tokens):
+            return tokens
+        return [[each.text] for each in self.observed.predictions] if steps == 1 else None
+
     def others(self, how: Callable[..., Any], first: Any, names: list[str]) -> list[Any]:
         """The capture that was taken and one of each other of these layers that runs, in the order of the names.
 
@@ -150,7 +158,7 @@ class Session(Picture):
         return sorted(found.values(), key=lambda capture: order.get(capture.layer, -1))
 
     def _along(self, captured: Any) -> dict[str, Any]:
-        named = {"tokens": self.observed.along(captured.layer)}
+        named = {"tokens": self._tokens(captured)}
         return named if captured.source_mask is None else named | {"source_tokens": self.observed.source_tokens}
 
     def _windowed(self, captured: Any) -> Any:

@@ -8,6 +8,8 @@ import click
 from kerasrnn._commands.session import Session
 from kerasrnn._terminal import Examples, drawing, reports_errors, window
 
+_VOCABULARIES = ("target_tokens", "tags", "labels", "tokens")  # of a task: what the numbers of its choices are called
+
 
 @click.command(
     cls=Examples,
@@ -46,34 +48,31 @@ def intervene(
 
     observed = session.observed
     options: dict[str, Any] = {"clamp": wanted, "zero": zero, "attend": forced, "steps": steps}
-    targets = session.targets if observed is None else observed.targets
-    tokens = None if observed is None else observed.tokens
-    capture = session.capture(capture_intervention, along=False, target=targets, tokens=tokens, **options)
+    targets = session.targets if observed is None else _fitting(observed)
+    capture = session.capture(capture_intervention, along=False, target=targets, **options)
     row = session.row
-    arrays, first = capture.one(row), capture.first
-    numbers = capture.facts["target"][row][first : first + capture.mask.shape[1]]
-    names = _names(session)
-    chosen = [names(i) for i in arrays["after"].argmax(axis=-1)]
-    shown = [names(i) for i in numbers]
+    arrays, first, measure = capture.one(row), capture.first, capture.facts["measure"]
+    shown, chosen = _called(session, capture, row)
     before, after = _texts(session, capture.layer, options)
     what = _said(wanted, zero, forced, steps)
     title = session.title("") if observed is not None else ""
     title = session.wanted_title or f"{what} in {capture.layer}" + (f"\n{title}" if title else "")
 
     def figure() -> Any:
-        masks: dict[str, Any] = {"mask": capture.mask[row], "title": title, "first": first, **session.style}
-        return intervention_bars(arrays["change"], shown, chosen=chosen, before=before, after=after, **masks)
+        said = {"before": before, "after": after, "measure": measure, "title": title}
+        options = {"mask": capture.mask[row], "first": first, **session.style}
+        return intervention_bars(arrays["change"], shown, chosen=chosen, **said, **options)
 
     def in_terminal(screen: Any) -> Any:
         from kerasrnn.viz.terminal import heading, table
 
-        rows: list[list[Any]] = [
-            [str(first + step), shown[step], chosen[step], f"{arrays['change'][step]:+.3f}"]
-            for step in range(len(shown))
-            if capture.mask[row, step]
-        ]
+        rows: list[list[Any]] = []
+        for step, change in enumerate(arrays["change"]):
+            if capture.mask[row, step]:
+                named = [shown[step] if shown else "", chosen[step] if chosen else ""]
+                rows.append([str(first + step), *named, f"{change:+.3f}"])
         texts: list[list[Any]] = [["before", before], ["after", after]] if before is not None else []
-        made = table(["step", "target", "would now be", "change of log p"], rows)
+        made = table(["step", "target", "would now be", f"change of {measure}"], rows)
         return heading(title, made, *([table(["", "text"], texts)] if texts else []))
 
     facts = {"intervention": what} | ({"before": before, "after": after} if before is not None else {})
@@ -104,23 +103,49 @@ def _places(given: tuple[str, ...]) -> dict[int, int]:
     return found
 
 
-def _names(session: Session) -> Any:
-    """What the number of a choice is called."""
-    known = getattr(session.task, "target_tokens", None)
-    return lambda number: str(number) if known is None else (known[number] or "·")
+def _fitting(observed: Any) -> Any:
+    """The targets of a trained model if they are one number a step, or a row; else its own choice is what counts."""
+    import numpy as np
+
+    targets = np.asarray(observed.targets)
+    return targets if targets.ndim <= 2 and targets.dtype.kind in "iu" else None
+
+
+def _called(session: Session, capture: Any, row: int) -> tuple[list[str] | None, list[str] | None]:
+    """What the targets, and the choices under the intervention, are called; None where the output is a number."""
+    if capture.facts["target"] is None:
+        return None, None
+    from kerasrnn.viz.tokens import visible
+
+    steps = capture.mask.shape[1]
+    numbers = capture.facts["target"][row][capture.first : capture.first + steps]
+    names = next((known for name in _VOCABULARIES if (known := getattr(session.task, name, None)) is not None), None)
+
+    def called(number: int) -> str:
+        return str(number) if names is None else (names[number] or "·")
+
+    shown = [called(number) for number in numbers]
+    chosen = [called(number) for number in capture.one(row)["after"].argmax(axis=-1)]
+    read = session.observed.tokens[row] if session.observed is not None else []
+    if len(read) >= capture.first + steps and read[capture.first : capture.first + steps] != shown and steps > 1:
+        shown, chosen = (
+            [f"{visible(token)} → {visible(name)}" for token, name in zip(read[capture.first :], names, strict=False)]
+            for names in (shown, chosen)  # such as a word and its tag
+        )
+    return shown, chosen
 
 
 def _texts(session: Session, layer: str, options: dict[str, Any]) -> tuple[str | None, str | None]:
-    """What a trained model writes by itself without and with the intervention."""
-    if session.task is None:
+    """What a trained model answers by itself without and with the intervention; None where it does not."""
+    if session.task is None or not session.observed.predictions[0].text:
         return None, None
     from kerasrnn.viz import intervening
     from kerasrnn.viz.capture.intervene import edits_of
 
     prediction = session.observed.predictions[0]
     with intervening(session.model, edits_of(**options), layer):
-        (after,) = session.task.predict(["".join(prediction.source_tokens)])
-    return prediction.text, after
+        after = session.task.observe([prediction.read]).predictions[0]
+    return prediction.text, after.text
 
 
 def _said(clamp: dict[str, float], zero: tuple[str, ...], attend: dict[int, int], steps: Any) -> str:

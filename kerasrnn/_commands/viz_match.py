@@ -110,7 +110,8 @@ def match(
         "matches": listed,
     }
     query = dataclasses.replace(query, facts=query.facts | facts)
-    read = "".join(tokens[row][start:stop]) if session.task is not None else f"{start}:{stop}"
+    between = _between(session, tokens)
+    read = between.join(tokens[row][start:stop]) if session.task is not None else f"{start}:{stop}"
     title = session.wanted_title or f"units of {query.layer} on in “{read}”"
 
     def figure() -> Any:
@@ -124,12 +125,17 @@ def match(
         for each in contexts:
             names = [visible(name) for name in each.tokens]
             parts = names[: each.start], names[each.start : each.stop], names[each.stop :]
-            lines.append("{}[{}]{}".format(*map("".join if session.task is not None else " ".join, parts)))
+            lines.append("{}[{}]{}".format(*map(between.join, parts)))
         head = [lines[0], "row", "steps", f"of {chosen} units", "others"]
         places = [[str(m.row), f"{m.start}:{m.stop}", str(m.shared), str(m.union - chosen)] for m in found]
         return heading(title, table(head, [[line, *place] for line, place in zip(lines[1:], places, strict=True)]))
 
     session.finish(figure, query, terminal=in_terminal)
+
+
+def _between(session: Session, tokens: list[list[str]]) -> str:
+    """What stands between two tokens: nothing where they are characters."""
+    return "" if session.task is not None and all(len(token) <= 2 for row in tokens for token in row) else " "
 
 
 def _tokens(capture: Any) -> list[list[str]]:

@@ -384,3 +384,21 @@ def test_an_output_that_is_no_probability(rng: np.random.Generator) -> None:
     model = keras.Model(x, kl.Dense(2)(kl.GRU(U)(x)), name="numbers")
     with pytest.raises(ValueError, match=r"probability of each choice .* that of 'numbers', of shape \(2, 2\)"):
         capture_intervention(model, rng.standard_normal((B, T, D)), zero=[0])
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+def test_an_output_that_is_a_number(rng: np.random.Generator, sequences: bool) -> None:
+    """A forecast: its own change, in its own unit."""
+    x = keras.Input((T, D))
+    layer = kl.LSTM(U, return_sequences=sequences, name="reader")
+    model = randomised(keras.Model(x, kl.Dense(1, name="next")(layer(x))), rng)
+    values = rng.standard_normal((B, T, D))
+    capture = capture_intervention(model, values, clamp={"forget": 0.0})
+    kernel, bias = model.get_layer("next").get_weights()
+    for name, gates in (("before", {}), ("after", {"forget": 0.0})):
+        hidden = np.stack([lstm_by_hand(layer, row, gates, [], list(range(T))) for row in values])
+        expected = (hidden @ kernel + bias)[:, slice(None) if sequences else slice(-1, None)]
+        np.testing.assert_allclose(capture.arrays[f"reader/{name}"], expected, atol=1e-9)
+    arrays = {key.rpartition("/")[2]: array for key, array in capture.arrays.items()}
+    np.testing.assert_allclose(arrays["change"], (arrays["after"] - arrays["before"])[..., 0])
+    assert capture.facts == {"measure": "output", "target": None}

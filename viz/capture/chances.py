@@ -38,6 +38,18 @@ def log_probabilities(model: Any, outputs: Any) -> np.ndarray:
         return -np.concatenate([np.logaddexp(0, values), np.logaddexp(0, -values)], axis=-1)
 
 
+def gives_one_number(model: Any, outputs: Any) -> bool:
+    """Whether a model's first output of floats is one number a step, or a row, that is no probability."""
+    output = primary_output(outputs)
+    return output.shape[-1] == 1 and kind_of(model, output) == "squares"
+
+
+def numbers(outputs: Any) -> np.ndarray:
+    """The first output of floats as (b, t, 1), or (b, 1, 1) without steps."""
+    values = to_numpy(primary_output(outputs)).astype(float)
+    return values[:, None] if values.ndim == 2 else values
+
+
 def output_mask(outputs: Any, shape: tuple[int, int]) -> np.ndarray:
     """(b, t) bool: which steps of the first output of floats count, where it says so."""
     mask = getattr(primary_output(outputs), "_keras_mask", None)

@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasrnn.viz.arrays import Capture, rows_of_tokens
 from kerasrnn.viz.capture.attention import capture_attention
-from kerasrnn.viz.capture.chances import log_probabilities, output_mask
+from kerasrnn.viz.capture.chances import gives_one_number, log_probabilities, numbers, output_mask
 from kerasrnn.viz.capture.edits import Edits, check, choice_of, replacements
 from kerasrnn.viz.capture.observe import observing
 
@@ -32,7 +32,7 @@ def capture_intervention(
     changed for the one run and is then as it was.
 
     Args:
-        model: a Keras model whose output is the probability of each choice.
+        model: a Keras model whose output is the probability of each choice, or one number.
         inputs: what the model takes: an array, or a list or dict of arrays.
         layer: the layer's name; by default the first one to run that could be meant.
         clamp: gates by name, and the value that all units of each are held at: `{"forget": 1.0}`. In a stack
@@ -47,7 +47,8 @@ def capture_intervention(
     Returns:
         A `Capture` with `LAYER/before` and `LAYER/after`, probabilities (b, t, v), and `LAYER/change` (b, t), by how
         much the logarithm of the target's probability has changed; `facts["target"]` holds the targets. An output
-        without steps has one.
+        without steps has one. Where the output is one number, these are the number and its change, and
+        `facts["measure"]` is `output` rather than `log p`.
 
     Raises:
         TypeError: no Keras model, or inputs that are not numbers.
@@ -72,14 +73,17 @@ def capture_intervention(
             choice.check_found(choice.ran)
             check(choice.chosen, wanted)
         observed.compare(outputs[0], choice.label)
-        before, after = (log_probabilities(model, output) for output in outputs)
+        plain = gives_one_number(model, outputs[0])
+        before, after = (numbers(output) if plain else log_probabilities(model, output) for output in outputs)
         mask = output_mask(outputs[0], before.shape[:2])
-    places = before.argmax(axis=-1) if target is None else _targets(target, before, mask)
-    change = np.where(mask, _at(after, places) - _at(before, places), 0.0)
+    places = before.argmax(axis=-1) if target is None or plain else _targets(target, before, mask)
+    with np.errstate(invalid="ignore"):  # a probability of 0 before and after
+        change = np.where(mask, _at(after, places) - _at(before, places), 0.0)
     rows = rows_of_tokens(tokens, before.shape[0], before.shape[1], "tokens")
-    named = {"before": np.exp(before), "after": np.exp(after), "change": change}
-    arrays = {f"{choice.label}/{name}": array for name, array in named.items()}
-    return Capture(arrays, choice.label, rows, mask=mask, note=choice.note, facts={"target": places.tolist()})
+    named = {"before": before, "after": after} if plain else {"before": np.exp(before), "after": np.exp(after)}
+    arrays = {f"{choice.label}/{name}": array for name, array in (named | {"change": change}).items()}
+    facts = {"measure": "output" if plain else "log p", "target": None if plain else places.tolist()}
+    return Capture(arrays, choice.label, rows, mask=mask, note=choice.note, facts=facts)
 
 
 def edits_of(

@@ -25,6 +25,7 @@ def intervention_bars(
     chosen: Sequence[str] | None = None,
     before: str | None = None,
     after: str | None = None,
+    measure: str = "log p",
     mask: np.ndarray | None = None,
     title: str | None = None,
     first: int = 0,
@@ -42,6 +43,7 @@ def intervention_bars(
         chosen: t strings, what the model would choose at each step with the intervention; drawn above where it differs
             from the target.
         before, after: what the model writes without and with the intervention; None for nothing.
+        measure: what changes.
         mask: (t,) bool, False where the sequence is padding.
         title: a line above; lines too long are wrapped.
         first: the number of the first step, where they are a window of a longer sequence.
@@ -89,9 +91,9 @@ def intervention_bars(
         bottom, top = Labels(tokens, steps, wide / steps, "bottom", first), _above(differs, wide)
         over = 0.1 if top is None else 0.3 + top.thickness
         Title("\n".join(filter(None, [title, *said])), wide).above(axes, over)
-    _bars(axes, values, kept)
+    _bars(axes, values, kept, measure)
     bottom.put(axes)
-    axes.set_xlabel("target")
+    axes.set_xlabel("target" if measure == "log p" else "step")
     if top is not None:
         twin = axes.twiny()
         twin.set_xlim(axes.get_xlim())
@@ -114,7 +116,7 @@ def _say(page: Page, text: str, top: float, room: float) -> None:
     page.text(0.22, top, drawable(shown), parse_math=False, **font)
 
 
-def _bars(axes: Axes, values: np.ndarray, kept: np.ndarray) -> None:
+def _bars(axes: Axes, values: np.ndarray, kept: np.ndarray, measure: str) -> None:
     steps = len(values)
     finite = np.abs(values[kept & np.isfinite(values)])
     limit = max(_LEAST, float(finite.max(initial=0.0)) * 1.08)
@@ -132,7 +134,7 @@ def _bars(axes: Axes, values: np.ndarray, kept: np.ndarray) -> None:
         axes.text(
             float(step), 0 if text == "?" else -limit if down else limit, text, va="bottom" if down else "top", **style
         )
-    axes.set_ylabel("change of log p")
+    axes.set_ylabel(f"change of {measure}")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
     axes.tick_params(axis="y", labelsize=TEXT_SIZE - 1, labelcolor=look().quiet)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
