@@ -55,7 +55,7 @@ def score(
     return about | task.evaluate(examples).report(by)
 
 
-def write_score(folder: Path, found: Mapping[str, Any], data: Sequence[Path]) -> None:
+def write_score(folder: Path, found: Mapping[str, Any], data: Sequence[Path], history: Path | None = None) -> None:
     """Keep a result in the card of a preset folder, under the name of what it was measured on."""
     path = folder / preset.CARD
     card = json.loads(path.read_text(encoding="utf-8"))
@@ -68,6 +68,12 @@ def write_score(folder: Path, found: Mapping[str, Any], data: Sequence[Path]) ->
     ]
     rows += [{key: row[key] for key in ("of", "value", "interval", "examples")} for row in found["by"]]
     card.setdefault("metrics", {})[on] = {"metric": main, "rows": rows}
-    named = " --data ".join(f"{path.parent.name}/{path.name}" if path.is_file() else path.name for path in data)
-    card["evaluation"] = {"command": f"kerasrnn evaluate {card['name']} --data {named}"}
+    named = "".join(f" --data {_named(each)}" for each in data)
+    before = "" if history is None else f" --history {_named(history)}"
+    card["evaluation"] = {"command": f"kerasrnn evaluate {card['name']}{named}{before}"}
     write_bytes_atomically(path, (json.dumps(card, ensure_ascii=False, indent=1) + "\n").encode())
+
+
+def _named(path: Path) -> str:
+    """A path as a card names it, by the last two parts at most."""
+    return f"{path.parent.name}/{path.name}" if path.is_file() else path.name

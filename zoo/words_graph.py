@@ -1,6 +1,6 @@
 """The table of words as operations of a TensorFlow graph."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
@@ -21,7 +21,7 @@ class GraphWords(tf.Module):
     def __init__(self, table: "WordTable") -> None:
         super().__init__(name="words")
         self._words = _lookup(table.words)
-        self._characters = _lookup(table.characters) if table.characters else None
+        self._characters: Any = _lookup(table.characters) if table.characters else None
 
     def cut(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Strings (b,) to words (b, None)."""

@@ -52,7 +52,7 @@ def evaluate(
     if write:
         from kerasrnn.zoo.scoring import write_score
 
-        write_score(Path(preset), found, data)
+        write_score(Path(preset), found, data, history)
     if as_json:
         echo_json(found)
         return

@@ -62,9 +62,9 @@ def gates_of(model: keras.Model) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for layer in model._flatten_layers():
         gates = list(getattr(layer, "gate_names", ()))
-        units = getattr(layer, "units", None)
+        units: Any = getattr(layer, "units", None)
         for name in ("kernel", "recurrent_kernel"):
-            variable = getattr(layer, name, None)
+            variable: Any = getattr(layer, name, None)
             if gates and getattr(variable, "path", None) and variable.shape[-1] == len(gates) * units:
                 found[variable.path] = gates
     return found
