@@ -178,3 +178,56 @@ def test_lengths(here: Path) -> None:
     assert [(each["low"], each["high"]) for each in found["curves"]["mine"]] == [(0, 29), (30, 59)]
     assert sum(each["examples"] for each in found["curves"]["mine"]) == 200
     assert "95 % interval" in ok("viz", "length", "one.jsonl", "--terminal").stdout
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small classifier that pools with attention, a tagger and a language model, with random weights."""
+    from kerasrnn.zoo.tasks.classifier import ClassifierTask
+    from kerasrnn.zoo.tasks.language_model import LanguageModelTask
+    from kerasrnn.zoo.tasks.tagger import TaggerTask
+    from kerasrnn.zoo.words import WordTable
+
+    folder, rng = tmp_path_factory.mktemp("others"), np.random.default_rng(0)
+    words = {"words": ["the", "dog", "runs", "here"], "characters": "abc"}
+    size, letters = WordTable.from_card(words).size, list(" abcdeghnorstu\n")
+    for task, name, arguments, vocabulary in (
+        (ClassifierTask, "classifier", {"labels": ["good", "bad"], "word_size": size, "pooling": "attention"}, words),
+        (TaggerTask, "tagger", {"tags": ["N", "V", "D"], "word_size": size}, words),
+        (LanguageModelTask, "language_model", {"size": len(letters) + 2}, {"tokens": letters, "start": "\n"}),
+    ):
+        small = {"units": 4, "embedding": 3, **arguments}
+        card = {"name": name, "title": "t", "task": name, "builder": name, "arguments": small, "vocabulary": vocabulary}
+        made = task.build(card | {"example": "the dog runs here"})
+        for variable in made.model.weights:
+            variable.assign(rng.standard_normal(variable.shape).astype(np.float16))
+        made.save(folder / name)
+    return folder
+
+
+def test_tasks_of_other_kinds(here: Path, others: Path) -> None:
+    """A pooled row is called by its label, a target by its word and tag, a next character by the one before."""
+    found = data_of_attention(others / "classifier", here)
+    assert found["tokens"].tolist() in ([["good"]], [["bad"]])
+    assert found["source_tokens"].tolist() == [["the", "dog", "runs", "here"]]
+    (here / "lines.txt").write_text("the dog\ndog runs here\n")
+    result = ok("viz", "attention", others / "classifier", "--kind", "faithful", "--corpus", "lines.txt", "--json",
+                "--permutations", "2")  # fmt: skip
+    assert json.loads(result.stdout)["rows"] == 3
+    said = ok("viz", "intervene", others / "classifier", "--zero", "1", "--terminal").stdout
+    assert "before" in said
+    said = ok("viz", "intervene", others / "tagger", "--zero", "1", "--terminal").stdout
+    assert "dog → " in said
+    said = ok("viz", "intervene", others / "language_model", "the dog", "--zero", "1", "--terminal").stdout
+    assert "\\n → t" in said
+    assert "␣ → d" in said
+    assert "after" not in said
+    found = json.loads(
+        ok("viz", "match", others / "tagger", "--corpus", "lines.txt", "--threshold", "0.05", "--json").stdout
+    )
+    assert found["searched"]["sequences"] == 2
+
+
+def data_of_attention(preset: Path, folder: Path) -> dict[str, np.ndarray]:
+    ok("viz", "attention", preset, "--data", folder / "attention.npz")
+    return data_of(folder / "attention.npz")

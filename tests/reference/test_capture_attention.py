@@ -258,3 +258,13 @@ def test_scores_that_are_not_the_layers_own_are_refused(rng: np.random.Generator
     model, _ = two_sequences(lambda q, v: TwoFaced(name="two")([q, v]), False)
     with pytest.raises(RuntimeError, match="layer 'two': its output differs by"):
         capture_attention(model, values(rng, False))
+
+
+def test_a_model_made_of_a_list_of_one_input(rng: np.random.Generator) -> None:
+    """Keras warns where the structure of what it is given is another; warnings are errors here."""
+    x = keras.Input((T, D))
+    model = randomised(keras.Model([x], kl.Attention(name="look")([x, x])), rng)
+    values = rng.standard_normal((B, T, D))
+    for given in (values, [values]):
+        check = capture_attention(model, given).arrays["look/alignment"]
+        np.testing.assert_allclose(check, dot(values @ values.transpose(0, 2, 1)), atol=1e-9)

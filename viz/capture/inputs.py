@@ -38,7 +38,17 @@ def checked_inputs(model: Any, inputs: Any) -> Any:
         flat = [given[spec.name] for spec in declared]
     for spec, value in zip(declared, flat, strict=True):
         _check(spec, value)
-    return given[0] if isinstance(given, list) and len(given) == 1 else given
+    if isinstance(given, dict) or len(flat) > 1:
+        return given
+    return [flat[0]] if _takes_a_list(model) else flat[0]
+
+
+def _takes_a_list(model: Any) -> bool:
+    """Whether the model was made of a list of inputs: given something else it would warn."""
+    try:
+        return isinstance(model.input, (list, tuple))
+    except (AttributeError, ValueError):  # it has no one set of inputs
+        return False
 
 
 def _declared(model: Any) -> list[Any] | None:
