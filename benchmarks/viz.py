@@ -122,7 +122,14 @@ def memory(_: int, smoke: bool) -> list[Row]:
     return rows
 
 
-GROUPS = [capture_of_gates, figures, memory]
+def gradients(rounds: int, smoke: bool) -> list[Row]:
+    """What gradients take to capture, and what watching costs a training."""
+    from benchmarks import viz_gradients
+
+    return [Row(*row) for group in viz_gradients.GROUPS for row in group(rounds, smoke)]
+
+
+GROUPS = [capture_of_gates, figures, memory, gradients]
 
 
 def long_run(steps: int, units: int) -> dict[str, float]:

@@ -1,22 +1,17 @@
-"""How long gradients take to capture, and what watching costs a training: `python -m benchmarks.viz_gradients`.
+"""How long gradients take to capture, and what watching costs a training: rows of `python -m benchmarks.viz`.
 
 BPTT norms are compared with a training step of the same model on the same batch, in turns; the Jacobian has seconds;
 the monitor has its share of the time that a training takes, at its default pace, its first and dearest measurement
 included.
 """
 
-import os
 import statistics
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import click
-
-from benchmarks.timing import in_turns, table
+from benchmarks.timing import in_turns
 
 Row = tuple[str, float, float, str, str]  # name, value, limit, unit, remark
 
@@ -89,19 +84,3 @@ def monitor(_: int, smoke: bool) -> list[Row]:
 
 
 GROUPS = [bptt, jacobian, monitor]
-
-
-@click.command(help=__doc__)
-@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Rounds; the median is taken.")
-@click.option("--smoke", is_flag=True, help="Small sizes, one round: shows that everything runs.")
-def main(rounds: int, smoke: bool) -> None:
-    lines = []
-    for group in GROUPS:
-        for name, value, limit, unit, remark in group(1 if smoke else rounds, smoke):
-            verdict = "" if smoke else "ok" if value <= limit else "OVER"
-            lines.append([name, f"{value:.3g} {unit}", f"{limit:g} {unit}", verdict, remark])
-    click.echo(table(["capture", "median", "limit", "", ""], lines))
-
-
-if __name__ == "__main__":
-    main()

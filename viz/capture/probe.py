@@ -13,11 +13,9 @@ from kerasrnn.viz.capture.observe import observing, part_loops, preserved, to_nu
 from kerasrnn.viz.capture.replay import Replayed
 from kerasrnn.viz.capture.sites import Site, pick, recurrent_sites
 from kerasrnn.viz.capture.weights import blocks_of
+from kerasrnn.viz.statistics import DEAD, STUCK, saturation
 
 Tensor = Any
-LOW, HIGH = 0.1, 0.9  # a gate beyond them is closed or open
-STUCK = 0.95  # of all steps: a unit whose gate is closed, or open, more often never decides
-DEAD = 1e-6  # variance of a unit's output over all steps
 
 
 def probe_figures(
@@ -127,7 +125,7 @@ def _gate_figures(label: str, item: _Seen) -> dict[str, Any]:
         if not len(kept):
             continue
         if last in ("input", "forget", "output", "update", "reset"):
-            below, above = (kept < LOW).mean(axis=0), (kept > HIGH).mean(axis=0)
+            below, above = saturation(kept)
             figures[f"saturation/{where}/{last}/below"] = float(below.mean())
             figures[f"saturation/{where}/{last}/above"] = float(above.mean())
             figures[f"stuck/{where}/{last}"] = float(((below > STUCK) | (above > STUCK)).mean())

@@ -36,8 +36,9 @@ def by_lag(norms: np.ndarray, mask: np.ndarray, backwards: bool = False) -> np.n
 def median_horizon(lagged: np.ndarray) -> int | None:
     """The largest lag at which the median norm over the rows is 1 % of its largest; None without any."""
     median = _quantiles(lagged)[1]
-    reached = np.flatnonzero(median >= _SHARE * np.nanmax(median)) if np.isfinite(median).any() else []
-    return int(reached[-1]) if len(reached) else None
+    if not np.isfinite(median).any():
+        return None
+    return int(np.flatnonzero(median >= _SHARE * np.nanmax(median))[-1])
 
 
 @styled
@@ -111,7 +112,8 @@ def bptt_rows(
     axes.set_xlim(max(longest - 0.5, 0.5), -0.5)  # time runs to the right
     Labels(None, longest, wide / max(longest, 1), "bottom").put(axes)
     axes.set_xlabel("steps back from the last that the loss depends on", size=TEXT_SIZE, labelpad=5)
-    return axes.get_figure(root=True)
+    root: Any = axes.get_figure(root=True)
+    return root
 
 
 def _quantiles(array: np.ndarray) -> np.ndarray:

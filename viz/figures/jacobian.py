@@ -79,7 +79,8 @@ def jacobian_heatmap(
         Title(title, wide).above(ax, 0.12 + top.thickness)
         bar = scale_beside(ax, image, *_ticks(image), size=TEXT_SIZE - 1)
         bar.ax.minorticks_off()
-        return ax.get_figure(root=True)
+        root: Any = ax.get_figure(root=True)
+        return root
 
     natural = _cell(outputs, _HIGHEST) * outputs
     thickness = Labels(tokens, outputs, natural / outputs, "left", first).thickness

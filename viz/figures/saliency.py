@@ -102,7 +102,8 @@ def saliency_text(
         bar.set_ticklabels([f"{tick:.2g}".replace("-", "−") for tick in (-limit, 0, limit)])
         bar.outline.set_visible(False)
         bar_axes.tick_params(labelsize=TEXT_SIZE - 1, length=2, labelcolor=look().quiet)
-    return axes.get_figure(root=True)
+    root: Any = axes.get_figure(root=True)
+    return root
 
 
 def _boxes(
@@ -122,7 +123,7 @@ def _boxes(
 
 def _tokens(
     axes: Axes,
-    scale: ScalarMappable,
+    scale: Any,
     boxes: list[tuple[float, int, float]],
     pairs: list[tuple[str, float]],
     families: list[str],

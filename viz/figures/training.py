@@ -69,7 +69,8 @@ def training_curves(
             raise ValueError(f"ax: expected what makes one panel, received {', '.join(p.caption for p in panels)}")
         _draw(ax, panels[0])
         Title(title, inches(ax)[0]).above(ax, 0.3)
-        return ax.get_figure(root=True)
+        root: Any = ax.get_figure(root=True)
+        return root
     across = 1 if len(panels) < 3 else 2
     down = -(-len(panels) // across)
     pitch_gap = _LEFT + _LEGEND

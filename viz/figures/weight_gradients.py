@@ -60,7 +60,8 @@ def weight_gradients(
         _bars(ax, 0, pairs, names, places)
         _names(ax, texts, groups, places, families, thick)
         Title(title, inches(ax)[0]).above(ax, 0.1)
-        return ax.get_figure(root=True)
+        root: Any = ax.get_figure(root=True)
+        return root
     natural = max(_STEP * (places[-1] + 1), 3.4)
     wide = fitted(natural, wanted and wanted[0], 0.95 + 0.3)
     heading = Title(title, wide)

@@ -64,7 +64,8 @@ def weights_heatmap(
         ((name, matrix),) = matrices.items()
         _panel(ax, name, matrix, _limit([matrix]), radius.get(name))
         Title(title, inches(ax)[0]).above(ax, 0.3)
-        return ax.get_figure(root=True)
+        root: Any = ax.get_figure(root=True)
+        return root
     rows = _rows(matrices)
     curves = [row for row in rows if any(name in singular for name in row)]
     across, down = max(map(len, rows)), len(rows) + len(curves)
