@@ -31,8 +31,7 @@ class GateMonitor(keras.callbacks.Callback):
     every line has its gradient norms and the share of updates that were clipped.
 
     Args:
-        probe: a batch of inputs, or a tuple of inputs and targets. 8 to 32 rows are enough; the last rows of a large
-            batch are not left out.
+        probe: a batch of inputs, or a tuple of inputs and targets. 8 to 32 rows are enough, and all of them are run.
         every: measure after each so many batches. None, the default, measures after the first batch and then so often
             that all measurements together take at most 3 % of the time.
         path: the log, `.jsonl`.
@@ -46,7 +45,7 @@ class GateMonitor(keras.callbacks.Callback):
 
     Example:
 
-    >>> import keras, numpy as np, tempfile
+    >>> import json, keras, numpy as np, tempfile
     >>> from kerasrnn.viz import GateMonitor, watch
     >>> x, y = np.random.default_rng(0).standard_normal((32, 7, 3)), np.arange(32) % 2
     >>> model = keras.Sequential([keras.Input((None, 3)), keras.layers.GRU(4), keras.layers.Dense(2, "softmax")])

@@ -140,8 +140,11 @@ def test_saliency_as_it_is_plotted() -> None:
         assert text in texts
     many = saliency_text(RNG.standard_normal(500), words(500))
     check_layout(many)
+    check_layout(saliency_text(np.zeros(3), list("abc"), mask=np.zeros(3, bool)))
     with pytest.raises(ValueError, match="values: expected a non-empty array"):
         saliency_text(np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="expected at most 5000 tokens on one page, received 100000; draw a window"):
+        saliency_text(np.zeros(100_000))
 
 
 def test_rows_by_lag() -> None:
@@ -153,6 +156,9 @@ def test_rows_by_lag() -> None:
     assert median_horizon(by_lag(norms, mask)) == 2
     assert median_horizon(np.array([[1.0, 0.02, 0.009], [1.0, 0.02, 0.02], [1.0, 0.0, 0.001]])) == 1
     assert median_horizon(np.full((2, 3), np.nan)) is None
+    nothing = by_lag(np.zeros((2, 3)), np.zeros((2, 3), bool))
+    assert nothing.shape == (2, 0)
+    assert "no gradient reaches this layer" in [text.get_text() for text, _ in drawn_texts(bptt_rows({"": nothing}))]
     lagged = rows_of(9, 12)
     (line, *_), (band,) = (lambda axes: (axes.lines, axes.collections))(bptt_rows({"": lagged}).axes[0])
     np.testing.assert_allclose(line.get_ydata(), np.median(lagged, axis=0))

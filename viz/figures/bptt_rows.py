@@ -73,7 +73,7 @@ def bptt_rows(
     if not values or any(array.ndim != 2 or not len(array) for array in values.values()):
         shapes = {name: array.shape for name, array in values.items()}
         raise ValueError(f"norms: expected non-empty arrays (b, n), received shapes {shapes}")
-    longest = max(array.shape[1] for array in values.values())
+    longest = max(1, *(array.shape[1] for array in values.values()))
     header = _ROW * len(values) + 0.1
     if ax is None:
         wide = fitted(_WIDE, wanted and wanted[0], 0.95 + 0.4)
@@ -109,8 +109,8 @@ def bptt_rows(
             seen.append(np.array([_SHARE * np.nanmax(middle)]))
             axes.axvline(found, color=style["color"], linewidth=0.8, linestyle=(0, (4, 2)))
     norm_scale(axes, np.concatenate(seen))
-    axes.set_xlim(max(longest - 0.5, 0.5), -0.5)  # time runs to the right
-    Labels(None, longest, wide / max(longest, 1), "bottom").put(axes)
+    axes.set_xlim(longest - 0.5, -0.5)  # time runs to the right
+    Labels(None, longest, wide / longest, "bottom").put(axes)
     axes.set_xlabel("steps back from the last that the loss depends on", size=TEXT_SIZE, labelpad=5)
     root: Any = axes.get_figure(root=True)
     return root

@@ -19,6 +19,7 @@ from kerasrnn.viz.tokens import label
 
 _WIDEST, _PAD, _GAP, _MANY = 9.0, 0.13, 0.02, 60  # inches; tokens up to which each has its number
 _SIZE = TITLE_SIZE  # points, of a token
+_MOST = 5_000  # tokens
 
 
 @styled
@@ -59,6 +60,8 @@ def saliency_text(
     numbers = np.asarray(values, dtype=float)
     if numbers.ndim != 1 or not len(numbers):
         raise ValueError(f"values: expected a non-empty array (t,), received one of shape {numbers.shape}")
+    if len(numbers) > _MOST:
+        raise ValueError(f"values: expected at most {_MOST} tokens on one page, received {len(numbers)}; draw a window")
     kept = np.ones(len(numbers), bool) if mask is None else np.asarray(mask, bool)
     if kept.shape != numbers.shape:
         raise ValueError(f"mask: expected shape (t,) = {numbers.shape}, received {kept.shape}")
