@@ -75,7 +75,8 @@ class GateMonitor(keras.callbacks.Callback):
             raise ValueError(f"path: expected a file name ending in .jsonl, received {os.fspath(path)!r}")
         check_writable(self.path)
         both = isinstance(probe, tuple) and len(probe) == 2
-        self._inputs, self._target = probe if both else (probe, None)
+        self._inputs: Any = probe[0] if both else probe
+        self._target: Any = probe[1] if both else None
         self.every, self._layers, self._append = every, layers, append
         self._writer = None if tensorboard is None else _Writer(os.fspath(tensorboard))
         self.spent = 0.0  # seconds that measurements took

@@ -13,7 +13,7 @@ from kerasrnn.viz.capture.compiled import fast_replay, own_loop
 from kerasrnn.viz.capture.inputs import checked_inputs
 from kerasrnn.viz.capture.pushed import pushed_replay
 from kerasrnn.viz.capture.replay import Replayed, replay
-from kerasrnn.viz.capture.sites import Site
+from kerasrnn.viz.capture.sites import Site, recurrent_sites
 
 Tensor = Any
 LOCK = threading.RLock()  # a model that is being watched must not be watched by another thread
@@ -36,7 +36,8 @@ class Observed:
     def reference(self) -> Any:
         """The outputs of the plain run, which is made when somebody first asks."""
         if self._reference is None:
-            self._reference = self.run()
+            with replaced(part_loops(recurrent_sites(self.model), _own)):
+                self._reference = self.run()
         return self._reference
 
     def run(self, inputs: Any = None) -> Any:
@@ -145,6 +146,25 @@ def watched_loop(
         return replayed.last, replayed.outputs, states
 
     return inner_loop
+
+
+def _own(site: Site, prefix: str, part: Any) -> Callable[..., Any]:
+    """The `inner_loop` of a part as it is, compiled where that pays."""
+    own = part.inner_loop
+
+    def inner_loop(sequences: Tensor, initial_state: Any, mask: Any, training: bool = False, **extra: Any) -> Any:
+        given = {"sequences": sequences, "initial_state": initial_state, "mask": mask, "training": training, **extra}
+        return own_loop(part, own, **given) if _eager() else own(**given)
+
+    return inner_loop
+
+
+def _eager() -> bool:
+    if keras.config.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return bool(tf.executing_eagerly())
 
 
 def part_loops(sites: list[Site], make: Callable[[Site, str, Any], Any]) -> list[tuple[Any, str, Any]]:

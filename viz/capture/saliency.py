@@ -107,7 +107,7 @@ def capture_saliency(
         if method == "integrated":
             places, weights = np.polynomial.legendre.leggauss(points)
             slopes = (part[1] for part in at_scales((1 + places) / 2))
-            slope = sum(weight / 2 * part for weight, part in zip(weights, slopes, strict=True))
+            slope = np.sum([weight / 2 * part for weight, part in zip(weights, slopes, strict=True)], axis=0)
     vectors = np.where(entry.mask[..., None], vectors, 0)
     saliency = (vectors * np.where(entry.mask[..., None], slope, 0)).sum(axis=-1)  # (b, t)
     total = saliency.sum(axis=1)
