@@ -51,7 +51,12 @@ class Entry:
             if layer is not None or len(shapes) != 1 or len(shapes[0]) != 3:
                 pick([], layer, model, "a recurrent or embedding")  # says what the model has instead
         shape: list[int] = []
-        outputs = self.run(lambda vectors: [shape.extend(vectors.shape), vectors][1])
+
+        def look(vectors: Tensor) -> Tensor:
+            shape[:] = vectors.shape
+            return vectors
+
+        outputs = self.run(look)
         if self._sites:
             self._choice.check_found(bool(shape))
         observed.compare(outputs, self.label)

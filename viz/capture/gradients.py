@@ -75,7 +75,7 @@ def capture_gradients(
             def wants() -> bool:
                 return choice.take(site, prefix)
 
-            options = {"nudge": pushed.nudge, "only_pushes": not getattr(part, "return_gates", False)}
+            options: dict[str, Any] = {"nudge": pushed.nudge, "only_pushes": not getattr(part, "return_gates", False)}
             return watched_loop(part, seen, wants=wants, unrecorded=tape.stop_recording, **options)
 
         with tape:
