@@ -66,12 +66,14 @@ def scores(found: dict[str, Any]) -> Iterator[Table | str]:
     yield rows
 
 
-def shown(metric: str, value: float) -> str:
-    """A metric as a reader expects it: a share in per cent, anything else as it is."""
+def shown(metric: str, value: float | None) -> str:
+    """A metric as a reader expects it: a share in per cent, anything else as it is; – where there is none."""
+    if value is None:
+        return "–"
     return f"{value:.2%}" if metric in SHARES or metric == "calibration error" else f"{value:.4g}"
 
 
-def interval(metric: str, low: float, high: float) -> str:
+def interval(metric: str, low: float | None, high: float | None) -> str:
     """Both ends of an interval."""
     return f"{shown(metric, low)} – {shown(metric, high)}"
 

@@ -1,5 +1,6 @@
 """Scores with bootstrap intervals: every metric is a function of sums over examples, so resampling is one product."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,10 +47,10 @@ class Scores:
         for i in range(SAMPLES):
             sums[i] = np.bincount(rng.integers(0, n, n), minlength=n) @ statistics
         found = self.combine(sums)
-        return {name: [float(end) for end in np.nanpercentile(values, [2.5, 97.5])] for name, values in found.items()}
+        return {name: _ends(values) for name, values in found.items()}
 
     def report(self, by: str | None = None) -> dict[str, Any]:
-        """`{"examples", "metric", "metrics", "intervals", "by", "details"}`, as JSON can hold it.
+        """`{"examples", "metric", "metrics", "intervals", "by", "details"}`, as JSON can hold it: None is not a number.
 
         Raises:
             ValueError: these examples have no such grouping.
@@ -58,7 +59,7 @@ class Scores:
         about |= {"metrics": self.metrics(), "intervals": self.intervals(), "by": []}
         if by is not None:
             about["by"] = [self._row(by, each) for each in self._bins(by)]
-        return about | ({"details": self.details} if self.details else {})
+        return finite(about | ({"details": self.details} if self.details else {}))
 
     def _row(self, by: str, each: tuple[dict[str, Any], np.ndarray]) -> dict[str, Any]:
         named, chosen = each
@@ -80,6 +81,20 @@ class Scores:
             raise ValueError(f"these examples cannot be scored by {by}; they can by {possible}.")
         groups = np.array(self.groups[by])
         return [({"of": str(group)}, groups == group) for group in sorted(set(groups.tolist()))]
+
+
+def finite(value: Any) -> Any:
+    """The same with None in the place of every number that is not finite, for which JSON has no name."""
+    if isinstance(value, Mapping):
+        return {name: finite(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _ends(values: np.ndarray) -> list[float]:
+    known = values[~np.isnan(values)]
+    return [float(end) for end in np.percentile(known, [2.5, 97.5])] if len(known) else [math.nan, math.nan]
 
 
 def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from kerasrnn.zoo.tasks.forecaster import DAY
+from kerasrnn.zoo.text import SPACES_PATTERN
 
 
 class Graph(tf.Module):
@@ -58,8 +59,8 @@ def tagger(task: Any) -> Graph:
         def __call__(self, text: Any) -> dict[str, Any]:
             words = self.words.cut(text)
             ids = self.words.ids(words)
-            inputs = [ids, self.words.spell(words, task.letters)] if task.letters else [ids]
-            found = tf.maximum(task.tagging(inputs if len(inputs) > 1 else ids, training=False), 0)
+            inputs = [ids, self.words.spell(words, task.letters)] if task.letters else ids
+            found = tf.maximum(task.tagging(inputs, training=False), 0)
             tags = tf.gather(tf.constant(task.tags), found)
             return {"words": words.to_tensor(""), "tags": tf.where(ids > 0, tags, "")}
 
@@ -103,7 +104,8 @@ def language_model(task: Any) -> Graph:
             if task.level == "character":
                 tokens = tf.strings.unicode_split(text, "UTF-8", errors="replace")
             else:
-                tokens = tf.strings.split(text)
+                lines = tf.strings.regex_replace(text, "\n", " <eos> ")
+                tokens = tf.strings.split(tf.strings.regex_replace(lines, SPACES_PATTERN, " "))
             ids = tokens.with_flat_values(self.table.lookup(tokens.flat_values))
             start = tf.fill([tf.shape(text)[0], 1], task.ids[task.start])
             read = tf.concat([start, ids.to_tensor()], axis=1)

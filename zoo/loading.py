@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from kerasrnn.zoo.tasks.seq2seq import Seq2SeqTask
 
 
+SMALL = 256  # what an argument may be that is no side of an array, such as the steps of a forecast
+
+
 def load(name: str) -> "Seq2SeqTask":
     """The shipped model of that name: a task object with `model`, `predict`, `save` and `export`.
 
@@ -27,7 +30,7 @@ def from_preset(name_or_folder: str | Path) -> "Seq2SeqTask":
     kind = task_class(found.card)
     largest = max((size for array in arrays.values() for size in array.shape), default=0)
     for argument, value in found.card["arguments"].items():
-        if isinstance(value, int) and value > largest:  # before a model of that size claims memory
+        if isinstance(value, int) and value > max(largest, SMALL):  # before a model of that size claims memory
             raise preset.PresetError(
                 f"preset {found.name}: the argument {argument} is {value}, and no array has a side over {largest}."
             )

@@ -7,7 +7,7 @@ from typing import Any
 
 from kerasrnn._files import write_bytes_atomically
 from kerasrnn.zoo import preset, recipes
-from kerasrnn.zoo.readers.files import part
+from kerasrnn.zoo.readers.files import holds, part
 
 
 def files_of(name: str, data: Sequence[Path]) -> list[Path]:
@@ -25,10 +25,8 @@ def files_of(name: str, data: Sequence[Path]) -> list[Path]:
         if not path.is_dir():
             found.append(path)
             continue
-        try:
-            found.append(part(path, "valid", patterns))
-        except ValueError:
-            found.append(part(path, "test", patterns))
+        kept = next((each for each in ("valid", "test") if holds(path, each, patterns)), "valid")
+        found.append(part(path, kept, patterns))
     return found
 
 
@@ -61,12 +59,15 @@ def write_score(folder: Path, found: Mapping[str, Any], data: Sequence[Path], hi
     card = json.loads(path.read_text(encoding="utf-8"))
     on = " + ".join(each.parent.name if each.is_file() else each.name for each in data)
     main = found["metric"]
+    if found["metrics"][main] is None:
+        raise ValueError(f"these examples give no {main}: nothing was written.")
     card["score"] = {"metric": main, "value": found["metrics"][main], "on": f"{on}, validation"}
     rows = [
         {"of": name, "value": value, "interval": found["intervals"][name], "examples": found["examples"]}
         for name, value in found["metrics"].items()
     ]
     rows += [{key: row[key] for key in ("of", "value", "interval", "examples")} for row in found["by"]]
+    rows = [row for row in rows if row["value"] is not None and None not in row["interval"]]
     card.setdefault("metrics", {})[on] = {"metric": main, "rows": rows}
     named = "".join(f" --data {_named(each)}" for each in data)
     before = "" if history is None else f" --history {_named(history)}"

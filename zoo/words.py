@@ -32,8 +32,12 @@ CUTTING = (  # after `clean`; each is applied throughout before the next
     ("^ | $", ""),
 )
 DIGITS = ("[0-9]", "0")
+# One code point at a time, so that neither its neighbours (a final sigma), nor the user's language (the i of Turkish),
+# nor the version of Unicode that TensorFlow knows can make a difference.
+LOWER = {character: character.lower() for character in map(chr, range(0x20000)) if character.lower() != character}
 _CUTTING = tuple((re.compile(pattern), replacement) for pattern, replacement in CUTTING)
 _DIGITS = re.compile(DIGITS[0])
+_LOWER = str.maketrans(LOWER)
 
 
 def cut(text: str) -> list[str]:
@@ -46,7 +50,7 @@ def cut(text: str) -> list[str]:
 
 def key(word: str) -> str:
     """The form in which a word is looked up."""
-    return _DIGITS.sub(DIGITS[1], word.lower())
+    return _DIGITS.sub(DIGITS[1], word.lower() if word.isascii() else word.translate(_LOWER))
 
 
 class WordTable:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from kerasrnn.zoo.text import CLEANING, FIRST_CHARACTER, UNKNOWN
-from kerasrnn.zoo.words import CUTTING, DIGITS
+from kerasrnn.zoo.words import CUTTING, DIGITS, LOWER
 
 if TYPE_CHECKING:
     from kerasrnn.zoo.words import WordTable
@@ -22,17 +22,24 @@ class GraphWords(tf.Module):
         super().__init__(name="words")
         self._words = _lookup(table.words)
         self._characters: Any = _lookup(table.characters) if table.characters else None
+        pairs = tf.lookup.KeyValueTensorInitializer(tf.constant(list(LOWER)), tf.constant(list(LOWER.values())))
+        self._lower = tf.lookup.StaticHashTable(pairs, "")
 
     def cut(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Strings (b,) to words (b, None)."""
         texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
         for pattern, replacement in (*CLEANING, *CUTTING):
             texts = tf.strings.regex_replace(texts, pattern, replacement)
-        return tf.strings.split(texts, " ")
+        words = tf.strings.split(texts, " ")
+        return tf.ragged.boolean_mask(words, words != "")  # an empty text has none
 
     def ids(self, words: tf.RaggedTensor) -> tf.Tensor:
         """Words (b, None) to int32 (b, t), padded with 0."""
-        keys = tf.strings.regex_replace(tf.strings.lower(words.flat_values, "utf-8"), *DIGITS)
+        spelled = tf.strings.unicode_split(words.flat_values, "UTF-8")
+        lower = self._lower.lookup(spelled.flat_values)
+        lower = tf.where(lower == "", spelled.flat_values, lower)
+        keys = tf.strings.reduce_join(spelled.with_flat_values(lower), axis=-1)
+        keys = tf.strings.regex_replace(keys, *DIGITS)
         return words.with_flat_values(self._words.lookup(keys)).to_tensor()
 
     def spell(self, words: tf.RaggedTensor, letters: int) -> tf.Tensor:

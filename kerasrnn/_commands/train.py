@@ -63,7 +63,7 @@ def train(
     begun = (out / "checkpoint.npz").exists()
     if begun and not resume:
         raise click.UsageError(f"{out} holds a run: go on with --resume, or choose another folder.")
-    if resume and not begun and (out.exists() and any(out.iterdir())):
+    if resume and not begun and out.exists() and any(not _is_early(path) for path in out.iterdir()):
         raise click.UsageError(f"{out} holds no checkpoint to resume: choose another folder.")
     out.mkdir(parents=True, exist_ok=True)
     if backend:
@@ -82,6 +82,11 @@ def train(
         say=(lambda line: None) if quiet else (lambda line: click.echo(line, err=True)),
     )
     click.echo(os.fsencode(written))
+
+
+def _is_early(path: Path) -> bool:
+    """Whether a file is what a run leaves that was stopped before its first checkpoint."""
+    return path.name == "log.jsonl" or (path.name.startswith(".kerasrnn-") and path.suffix == ".part")
 
 
 def pairs(given: tuple[str, ...], option: str) -> dict[str, Any]:

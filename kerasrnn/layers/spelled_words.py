@@ -16,7 +16,7 @@ Tensor = Any
 class SpelledWords(keras.layers.Layer):
     """Words from their characters: the last states of a recurrent layer that reads each word in both directions.
 
-    Masks: a character of id 0 is none. Words without any are zeros; so are their gradients.
+    Masks: a character of id 0 is none. Words without any are zeros, and masked; so are their gradients zeros.
 
     Args:
         size: ids of characters, padding included.
@@ -50,6 +50,7 @@ class SpelledWords(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.size, self.embedding, self.units, self.cell, self.dropout = size, embedding, units, cell, dropout
+        self.supports_masking = True
         layer_class, _ = classes_of(cell)
         self.characters = keras.layers.Embedding(size, embedding, mask_zero=True, name="characters")
         self.noise = keras.layers.Dropout(dropout)
@@ -70,8 +71,8 @@ class SpelledWords(keras.layers.Layer):
     def compute_output_shape(self, characters_shape: Any) -> tuple[Any, ...]:
         return (*characters_shape[:2], 2 * self.units)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        return None
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Tensor:
+        return ops.any(ops.not_equal(inputs, 0), axis=-1)  # without one, padding would be read as words
 
     def get_config(self) -> dict[str, Any]:
         names = ("size", "embedding", "units", "cell", "dropout")

@@ -35,6 +35,7 @@ class TiedDense(keras.layers.Layer):
 
     def __init__(self, embedding: keras.layers.Embedding, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.embedding = embedding
 
     def build(self, input_shape: Any) -> None:

@@ -31,6 +31,23 @@ def test_padding_changes_no_word() -> None:
     np.testing.assert_allclose(wider[:, :3], found, atol=1e-6)
 
 
+def test_words_without_characters_are_masked() -> None:
+    """Else the mask of the words is lost where both are joined, and padding is read as words."""
+    words, spelled = keras.Input((None,), dtype="int32"), keras.Input((None, 3), dtype="int32")
+    joined = keras.layers.Concatenate()(
+        [keras.layers.Embedding(7, 4, mask_zero=True)(words), layers.SpelledWords(7, embedding=4, units=3)(spelled)]
+    )
+    read = layers.Bidirectional(layers.LSTM(3, return_sequences=True))(joined)
+    model = keras.Model([words, spelled], read)
+    ids = np.array([[1, 2, 0], [4, 0, 0]])
+    found = ops.convert_to_numpy(model([ids, SPELLED]))
+    wider = ops.convert_to_numpy(model([np.pad(ids, ((0, 0), (0, 5))), np.pad(SPELLED, ((0, 0), (0, 5), (0, 0)))]))
+    alone = ops.convert_to_numpy(model([ids[1:, :1], SPELLED[1:, :1]]))
+    for row, length in ((0, 2), (1, 1)):
+        np.testing.assert_allclose(wider[row, :length], found[row, :length], atol=1e-6)
+    np.testing.assert_allclose(alone[0, 0], found[1, 0], atol=1e-6)
+
+
 def test_an_unknown_cell_is_refused() -> None:
     with pytest.raises(ValueError, match="`cell` must be one of lstm, gru, simple_rnn"):
         layers.SpelledWords(7, cell="lstn")

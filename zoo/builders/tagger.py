@@ -74,7 +74,7 @@ def tagger(
     if crf:
         constraints = bio_constraints(tags) if _are_bio(tags) else None
         x = layers.CRF(len(tags), constraints=constraints, name="crf")(x)
-    return keras.Model(inputs, x, name=name)
+    return keras.Model(inputs if character_size else words, x, name=name)
 
 
 def _are_bio(tags: Sequence[str]) -> bool:

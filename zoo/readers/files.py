@@ -64,16 +64,26 @@ def part(folder: Path, part: str, patterns: Sequence[str]) -> Path:
     Raises:
         ValueError: no file fits, or several fit one pattern.
     """
+    found = _fitting(folder, part, patterns)
+    if len(found) > 1:
+        raise ValueError(f"{folder} holds several files for '{part}' ({found[0].name}, {found[1].name}): name one.")
+    if found:
+        return found[0]
+    shown = ", ".join(pattern.replace("{part}", part) for pattern in patterns)
+    raise ValueError(f"{folder} holds no file for '{part}': expected {shown}, or the same with .gz.")
+
+
+def holds(folder: Path, part: str, patterns: Sequence[str]) -> bool:
+    """Whether any file of a folder fits; see `part`."""
+    return bool(_fitting(folder, part, patterns))
+
+
+def _fitting(folder: Path, part: str, patterns: Sequence[str]) -> list[Path]:
+    """The files that fit the first pattern which any file fits."""
     names = {"valid": ("valid", "dev", "val")}.get(part, (part,))
     for pattern in patterns:
         for name in names:
             filled = pattern.replace("{part}", name)
-            found = sorted({*folder.glob(filled), *folder.glob(f"{filled}.gz")})
-            if len(found) > 1:
-                raise ValueError(
-                    f"{folder} holds several files for '{part}' ({found[0].name}, {found[1].name}): name one."
-                )
-            if found:
-                return found[0]
-    shown = ", ".join(pattern.replace("{part}", part) for pattern in patterns)
-    raise ValueError(f"{folder} holds no file for '{part}': expected {shown}, or the same with .gz.")
+            if found := sorted({*folder.glob(filled), *folder.glob(f"{filled}.gz")}):
+                return found
+    return []

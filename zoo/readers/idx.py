@@ -1,5 +1,6 @@
 """Images and labels in the IDX format of MNIST."""
 
+import math
 import struct
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def read_idx(path: Path) -> np.ndarray:
         raise ValueError(f"{path} is cut off in its header.")
     shape = struct.unpack(f">{rank}I", data[4 : 4 + 4 * rank])
     values = np.frombuffer(data, np.uint8, offset=4 + 4 * rank)
-    if values.size != int(np.prod(shape, dtype=np.int64)):
+    if values.size != math.prod(shape):
         raise ValueError(f"{path} should hold {shape} bytes; it holds {values.size}.")
     return values.reshape(shape)
 

@@ -1,6 +1,6 @@
 """A series: times and values from a CSV file."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +15,21 @@ class Series(NamedTuple):
     times: np.ndarray
     values: np.ndarray
 
+    def follows(self, before: "Series") -> bool:
+        """Whether it begins one step after an earlier one ends."""
+        return bool(before.times[-1] + (self.times[1] - self.times[0]) == self.times[0])
+
     def after(self, before: "Series", steps: int) -> "Series":
-        """This series with the last steps of an earlier one in front."""
+        """This series with the last steps of an earlier one in front.
+
+        Raises:
+            ValueError: the earlier one does not end just before this one begins.
+        """
+        if not self.follows(before):
+            raise ValueError(
+                f"the earlier series ends at {before.times[-1]} and the later one begins at {self.times[0]}: expected "
+                f"them {self.times[1] - self.times[0]} apart."
+            )
         times, values = zip(before, self, strict=True)
         return Series(np.concatenate([times[0][-steps:], times[1]]), np.concatenate([values[0][-steps:], values[1]]))
 
@@ -26,7 +39,7 @@ def read_series(path: Path, time: str | int = "date", value: str | int | None = 
 
     Args:
         path: a `.csv` file, gzip or not.
-        time: the column of the times, ISO 8601.
+        time: the column of the times, ISO 8601; those with an offset become UTC.
         value: the column of the values; by default the last one.
 
     Raises:
@@ -35,9 +48,12 @@ def read_series(path: Path, time: str | int = "date", value: str | int | None = 
     times, values = [], []
     for number, fields in rows(path, [time, -1 if value is None else value]):
         try:
-            times.append(np.datetime64(datetime.fromisoformat(fields[0]), "s"))
+            moment = datetime.fromisoformat(fields[0])
+            if moment.tzinfo is not None:
+                moment = moment.astimezone(UTC).replace(tzinfo=None)
+            times.append(np.datetime64(moment, "s"))
             values.append(float(fields[1]))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise ValueError(f"{path}:{number}: expected a time and a number, found {fields}.") from error
     if len(values) < 2:
         raise ValueError(f"{path} holds {len(values)} values: expected a series.")

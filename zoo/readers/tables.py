@@ -47,40 +47,66 @@ def rows(path: Path, columns: Sequence[str | int]) -> Iterator[tuple[int, list[A
     if kind == ".jsonl":
         yield from _of_json(path, columns)
         return
-    numbered = (pair for pair in lines(path))
-    named = kind == ".csv" or any(not _is_number(column) for column in columns)
-    at: list[int] | None = None if named else [int(column) for column in columns]
-    for number, line in numbered:
-        if not line.strip():
-            continue
-        fields = line.split("\t") if kind == ".tsv" else _csv_fields(line, numbered)
+    named = kind == ".csv" or any(_number(column) is None for column in columns)
+    at: list[int] | None = None if named else [_number(column) or 0 for column in columns]
+    for number, fields in _of_csv(path) if kind == ".csv" else _of_tsv(path):
         if at is None:
             at = [_position(path, column, fields) for column in columns]
             continue
-        if len(fields) <= max(at, default=0) or not fields:
+        if not all(-len(fields) <= each < len(fields) for each in at):
+            needed = max(each + 1 if each >= 0 else -each for each in at)
             raise ValueError(
-                f"{path}:{number}: expected at least {max(at) + 1} columns, found {len(fields)}: {line[:60]!r}."
+                f"{path}:{number}: expected at least {needed} columns, found {len(fields)}: {' '.join(fields)[:60]!r}."
             )
         yield number, [fields[each] for each in at]
 
 
-def _csv_fields(line: str, more: Iterator[tuple[int, str]]) -> list[str]:
-    """The fields of a row, whose quoted ones may go on for several lines."""
-    while line.count('"') % 2 and (following := next(more, None)) is not None:
-        line += "\n" + following[1]
-    return next(csv.reader([line])) if "\n" not in line else next(csv.reader(line.splitlines(keepends=True)))
+def _of_tsv(path: Path) -> Iterator[tuple[int, list[str]]]:
+    for number, line in lines(path):
+        if line.strip():
+            yield number, line.split("\t")
 
 
-def _is_number(column: str | int) -> bool:
-    return isinstance(column, int) or column.lstrip("-").isdigit()
+def _of_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Rows, numbered by their first line; a quoted field may go on for several lines."""
+    read = 0
+
+    def ended() -> Iterator[str]:
+        nonlocal read
+        for number, line in lines(path):
+            read = number
+            yield f"{line}\n"
+
+    reader = csv.reader(ended(), strict=True)
+    while True:
+        began = read + 1
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            raise ValueError(
+                f"{path}:{began}: the row that begins here is no CSV ({error}): check its quotes."
+            ) from error
+        if fields is None:
+            return
+        if len(fields) > 1 or "".join(fields).strip():
+            yield began, fields
+
+
+def _number(column: str | int) -> int | None:
+    """The number of a column that is chosen by number."""
+    try:
+        return int(column)
+    except ValueError:
+        return None
 
 
 def _position(path: Path, column: str | int, header: list[str]) -> int:
-    if _is_number(column):
-        return int(column)
-    if column not in header:
+    if column in header:
+        return header.index(str(column))
+    number = _number(column)
+    if number is None:
         raise ValueError(f"{path} has no column {column!r}; its first line names {', '.join(header)[:200]}.")
-    return header.index(str(column))
+    return number
 
 
 def _of_json(path: Path, columns: Sequence[str | int]) -> Iterator[tuple[int, list[Any]]]:

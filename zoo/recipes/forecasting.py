@@ -71,8 +71,8 @@ def _batches(
 
 
 def _joined(train: list[Series], valid: list[Series], options: Mapping[str, Any]) -> list[Series]:
-    """Validation windows look back into the training part, as in the published results."""
-    return [series.after(train[-1], options["past"]) for series in valid]
+    """Validation windows look back into a training part that ends where they begin, as in the published results."""
+    return [series.after(train[-1], options["past"]) if series.follows(train[-1]) else series for series in valid]
 
 
 RECIPES = {

@@ -1,5 +1,7 @@
 """A recipe: all that makes a preset out of data, but the data."""
 
+import inspect
+import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,6 +74,12 @@ class Recipe:
         for name, least in {"epochs": 1, "batch_size": 1, "seed": 0}.items():
             if options[name] < least:
                 raise ValueError(f"option {name}: expected at least {least}, received {options[name]}.")
+        for name in ("learning_rate", "clip"):
+            if not 0 < options[name] < math.inf:
+                raise ValueError(f"option {name}: expected a positive number, received {options[name]}.")
+        for name in ("average", "dropout", "weight_decay"):
+            if not 0 <= options[name] < 1:
+                raise ValueError(f"option {name}: expected a number from 0 to below 1, received {options[name]}.")
         return options
 
     def file(self, folder: Path, which: str) -> Path:
@@ -86,6 +94,10 @@ class Recipe:
         Raises:
             ValueError: missing or wrong files.
         """
+        roles = list(inspect.signature(self.reads).parameters)[1:]
+        for role in columns:
+            if role not in roles:
+                raise ValueError(f"{self.name} reads no column {role!r}; it reads {', '.join(roles) or 'none'}.")
         train_files, valid_files = [], list(valid)
         for path in data:
             if not path.exists():

@@ -61,6 +61,7 @@ class Task(ABC):
     """
 
     builder: ClassVar[str]
+    roles: ClassVar[tuple[str, ...]] = ()  # of the columns that its files have
     model: keras.Model
 
     def __init__(self, model: keras.Model, card: dict[str, Any]) -> None:
@@ -92,6 +93,18 @@ class Task(ABC):
         Raises:
             ValueError: another format, or a line that is wrong, with its number.
         """
+
+    def columns(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The columns that were chosen, each of a role that the task has; ValueError for another."""
+        for role in given:
+            if role not in self.roles:
+                raise ValueError(f"{self.name} reads no column {role!r}; it reads {', '.join(self.roles) or 'none'}.")
+        return given
+
+    def check(self, examples: Sequence[Any]) -> None:
+        """Raise ValueError, before any long work, if there are none or some that the model can never answer rightly."""
+        if not examples:
+            raise ValueError("there are no examples.")
 
     @abstractmethod
     def length(self, example: Any) -> int:

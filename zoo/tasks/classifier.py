@@ -39,6 +39,7 @@ class ClassifierTask(Task):
     """Classifies texts; or, with `features` among the model's arguments, series of numbers."""
 
     builder = "classifier"
+    roles = ("text", "label")
 
     def __init__(self, model: keras.Model, card: dict[str, Any]) -> None:
         super().__init__(model, card)
@@ -59,6 +60,7 @@ class ClassifierTask(Task):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
     def read(self, path: Path, **columns: Any) -> list[Example]:
+        columns = self.columns(columns)
         if not self.reads_words:
             return read_pixels(path)
         return read_labelled(path, self.card["vocabulary"].get("names"), **columns)
@@ -87,8 +89,14 @@ class ClassifierTask(Task):
         most = POSITIONS if many else None
         sizes = [len(each) for each in contents]
         for chosen, padded in in_order(sizes, batch_size=128 if many else len(contents), most=most):
-            length = None if self.table is None else padded if many else max(sizes[i] for i in chosen)
-            found[chosen] = self.run(self.model, self.inputs([contents[i] for i in chosen], length), many)
+            if self.table is not None:
+                length = padded if many else max(sizes[i] for i in chosen)
+                found[chosen] = self.run(self.model, self.inputs([contents[i] for i in chosen], length), many)
+                continue
+            steps = np.array([sizes[i] for i in chosen])
+            for each in np.unique(steps):  # numbers have no padding
+                alike = chosen[steps == each]
+                found[alike] = self.run(self.model, self.inputs([contents[i] for i in alike]), many)
         return found
 
     def predict(self, texts: Sequence[Any]) -> list[Classified]:
@@ -96,7 +104,10 @@ class ClassifierTask(Task):
         if isinstance(texts, str):
             raise TypeError("`texts` must be a list of strings; received one string, pass [text].")
         contents = [cut(text) for text in texts] if self.reads_words else list(texts)
+        features = self.card["arguments"].get("features", 0)
         for text, content in zip(texts, contents, strict=True):
+            if features and (np.ndim(content) != 2 or np.shape(content)[1] != features or not len(content)):
+                raise ValueError(f"{self.name} reads numbers (t, {features}); received {np.shape(content)}.")
             if not len(content):
                 raise ValueError(f"the text {text!r} is empty: give some text, such as {self.card['example']!r}.")
         shares = softmax(self.logits(contents) / self.temperature)
@@ -161,6 +172,10 @@ class ClassifierTask(Task):
         groups = {"label": labels}
         return Scores(rows_, combine, lengths, "accuracy", groups=groups, details={"labels": table})
 
+    def check(self, examples: Sequence[Example]) -> None:
+        super().check(examples)
+        self.targets(examples)
+
     def targets(self, examples: Sequence[Example]) -> np.ndarray:
         """The ids of the labels; ValueError for one that the model does not know."""
         unknown = sorted({each.label for each in examples} - set(self.labels))
@@ -216,7 +231,9 @@ def read_labelled(
     found = []
     for number, (words, given) in rows(path, [text, label]):
         if not isinstance(words, str) or not words.strip():
-            raise ValueError(f"{path}:{number}: an empty text.")
+            raise ValueError(f"{path}:{number}: expected a text, found {words!r:.60}.")
+        if not isinstance(given, (str, int, float)) or not str(given).strip():
+            raise ValueError(f"{path}:{number}: expected a label, found {given!r:.60}.")
         found.append(Example(cut(words), names.get(str(given), str(given))))
     if not found:
         raise ValueError(f"{path} holds no example.")

@@ -27,6 +27,7 @@ class ForecasterTask(Task):
     """Forecasts a series from its past. Examples are series; every window of past and horizon in them counts."""
 
     builder = "forecaster"
+    roles = ("time", "value")
 
     def __init__(self, model: keras.Model, card: dict[str, Any]) -> None:
         super().__init__(model, card)
@@ -43,7 +44,7 @@ class ForecasterTask(Task):
         return "mse"
 
     def read(self, path: Path, **columns: Any) -> list[Series]:
-        vocabulary = self.card["vocabulary"]
+        columns, vocabulary = self.columns(columns), self.card["vocabulary"]
         series = read_series(path, columns.get("time", vocabulary["time"]), columns.get("value", vocabulary["value"]))
         if series.times[1] - series.times[0] != self.step:
             raise ValueError(
@@ -142,8 +143,8 @@ class ForecasterTask(Task):
         results = []
         for text, forecast in zip(texts, found, strict=True):
             times = [str(time).replace("T", " ") for time in forecast.times]
+            lines = "\n".join(f"{time}\t{value:.2f}" for time, value in zip(times, forecast.values, strict=True))
             values = [round(float(value), 4) for value in forecast.values]
-            lines = "\n".join(f"{time}\t{value:.2f}" for time, value in zip(times, values, strict=True))
             results.append(Answer(lines, {"file": text, "times": times, "values": values}))
         return results
 

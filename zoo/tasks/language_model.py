@@ -1,6 +1,7 @@
 """Text that goes on: a language model of characters or words, its score and its samples."""
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -50,16 +51,15 @@ class LanguageModelTask(Task):
         return MaskedCrossentropy()
 
     def read(self, path: Path, **columns: Any) -> list[str]:
+        self.columns(columns)
         return [read_text(path)]
 
     def length(self, example: str) -> int:
         return len(self.split(example))
 
     def split(self, text: str) -> list[str]:
-        """The tokens of a text: its characters; or its words, `<eos>` after each line."""
-        if self.level == "character":
-            return list(text)
-        return [word for line in text.splitlines() for word in [*line.split(), "<eos>"]]
+        """The tokens of a text: its characters; or its words, with `<eos>` for the end of each line."""
+        return list(text) if self.level == "character" else text.replace("\n", " <eos> ").split()
 
     def encode(self, text: str) -> np.ndarray:
         """int32 `(n,)`."""
@@ -187,6 +187,8 @@ class LanguageModelTask(Task):
             raise ValueError(f"{self.name} has never seen {unknown[0]!r}: remove it from the text.")
         written = self.encode(prompt)
         end = self.card["vocabulary"].get("end") if end is None else end
+        if end is not None and end not in self.ids:
+            raise ValueError(f"`end` must be a token that {self.name} knows; received {end!r:.60}.")
         ends = None if end is None else self.ids[end]
         prefix = written[None] if len(written) else None
         options: dict[str, Any] = {
@@ -206,7 +208,7 @@ class LanguageModelTask(Task):
             )
         ids = ops.convert_to_numpy(found.tokens)[0, : int(found.lengths[0])]
         tokens = [self.tokens[i] for i in ids[len(written) :] if i != ends]
-        return "".join(tokens) if self.level == "character" else " ".join(tokens).replace(" <eos> ", "\n")
+        return "".join(tokens) if self.level == "character" else re.sub(" ?<eos> ?", "\n", " ".join(tokens))
 
     def step(self, token: Tensor, states: Any) -> tuple[Tensor, Any, dict[str, Tensor]]:
         """One step, for `kerasrnn.decoding`: ids `(b,)` and states to logits `(b, v)` and states."""

@@ -75,6 +75,7 @@ class Seq2SeqTask(Task):
     """
 
     builder = "seq2seq"
+    roles = ("source", "target")
 
     def __init__(self, model: keras.Model, card: dict[str, Any]) -> None:
         vocabulary = _checked(card["vocabulary"])
@@ -100,6 +101,7 @@ class Seq2SeqTask(Task):
         return "sparse_categorical_crossentropy"
 
     def read(self, path: Path, **columns: Any) -> list[Pair]:
+        columns = self.columns(columns)
         return read_pairs(path, columns.get("source", 0), columns.get("target", 1))
 
     def length(self, example: Pair) -> int:

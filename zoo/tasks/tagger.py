@@ -33,6 +33,7 @@ class TaggerTask(Task):
     """Tags the words of a text, as parts of speech or named entities."""
 
     builder = "tagger"
+    roles = ("word", "tag")
 
     def __init__(self, model: keras.Model, card: dict[str, Any]) -> None:
         super().__init__(model, card)
@@ -44,7 +45,7 @@ class TaggerTask(Task):
         self.rare = card["vocabulary"].get("rare", 0)  # words from this id on are seen as unknown now and then
         self.crf = bool(arguments.get("crf"))
         output = CRFDecoder(name="best")(model.output) if self.crf else keras.ops.argmax(model.output, axis=-1)
-        self.tagging = keras.Model(model.inputs, output, name="tagging")
+        self.tagging = keras.Model(model.input, output, name="tagging")
         if (arguments["word_size"], arguments.get("character_size", 0)) != (
             self.table.size,
             self.table.character_size if self.letters else 0,
@@ -56,6 +57,7 @@ class TaggerTask(Task):
         return CRFLoss() if card["arguments"].get("crf") else MaskedCrossentropy(ignore_id=NO_TAG)
 
     def read(self, path: Path, **columns: Any) -> list[Sentence]:
+        columns = self.columns(columns)
         rename = self.card["vocabulary"].get("rename", {})
         return [
             Sentence(words, [tag[:2] + rename[tag[2:]] if tag[2:] in rename else tag for tag in tags])
@@ -67,12 +69,12 @@ class TaggerTask(Task):
 
     def batch(
         self, examples: Sequence[Sentence], rng: np.random.Generator | None = None, length: int | None = None
-    ) -> tuple[list[np.ndarray], np.ndarray]:
+    ) -> tuple[Any, np.ndarray]:
         inputs = self.inputs([example.words for example in examples], length)
+        words = inputs[0] if self.letters else inputs
         if rng is not None and self.rare:
-            words = inputs[0]
             words[(words >= self.rare) & (rng.random(words.shape) < 0.25)] = 1
-        tags = np.full(inputs[0].shape, 0 if self.crf else NO_TAG, np.int32)
+        tags = np.full(words.shape, 0 if self.crf else NO_TAG, np.int32)
         for row, example in zip(tags, examples, strict=True):
             row[: len(example.tags)] = [self.tag_id(tag) for tag in example.tags]
         return inputs, tags
@@ -83,10 +85,10 @@ class TaggerTask(Task):
             raise ValueError(f"the tag {tag!r} was never seen in training; {self.name} knows {', '.join(self.tags)}.")
         return self._tag_ids[tag]
 
-    def inputs(self, sentences: Sequence[Sequence[str]], length: int | None = None) -> list[np.ndarray]:
-        """What the model reads, of sentences of words."""
+    def inputs(self, sentences: Sequence[Sequence[str]], length: int | None = None) -> Any:
+        """What the model reads, of sentences of words: ids `(b, t)`, or those and spellings `(b, t, letters)`."""
         words = self.table.encode(sentences, length)
-        return [words, self.table.spell(sentences, self.letters, length)] if self.letters else [words]
+        return [words, self.table.spell(sentences, self.letters, length)] if self.letters else words
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """The tags of sentences of words, in batches of like lengths."""
@@ -121,7 +123,7 @@ class TaggerTask(Task):
         inputs, ids = self.batch([Sentence(tagged.words, tags) for tagged, tags in zip(found, given, strict=True)])
         words = [tagged.words for tagged in found]
         shown = [Shown(" ".join(tagged.words), " ".join(tagged.tags), None, tagged.words) for tagged in found]
-        return Observation(inputs if len(inputs) > 1 else inputs[0], ids, words, words, shown)
+        return Observation(inputs, ids, words, words, shown)
 
     def answers(self, texts: Sequence[str], **options: Any) -> list[Answer]:
         self.only(options)

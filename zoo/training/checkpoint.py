@@ -35,6 +35,7 @@ def save(folder: Path, model: keras.Model, state: State, options: dict[str, Any]
     arrays: dict[str, Any] = {
         f"variable_{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(_variables(model))
     }
+    arrays |= {f"state_{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(_states(model))}
     arrays |= {f"best_{i}": value for i, value in enumerate(state.best or [])}
     about = {"rounds": state.rounds, "steps": state.steps, "score": state.score}
     buffer = io.BytesIO()
@@ -59,8 +60,13 @@ def restore(folder: Path, model: keras.Model, options: dict[str, Any]) -> State:
                 f"{folder} holds a run with other options ({', '.join(changed)}): resume with the same options, or "
                 "train into another folder."
             )
+        states = _states(model)
+        if states and "state_0" not in arrays.files:
+            raise ValueError(f"{path} was written before checkpoints held the states of stateful layers: train again.")
         for i, variable in enumerate(_variables(model)):
             variable.assign(arrays[f"variable_{i}"])
+        for i, variable in enumerate(states):
+            variable.assign(arrays[f"state_{i}"])
         best = [arrays[name] for name in arrays.files if name.startswith("best_")]  # in the order of the file
         return State(**json.loads(str(arrays["about"])), best=best or None)
 
@@ -68,3 +74,10 @@ def restore(folder: Path, model: keras.Model, options: dict[str, Any]) -> State:
 def _variables(model: keras.Model) -> list[Any]:
     """Weights, the states of random generators, and the optimizer's variables."""
     return [*model.variables, *model.optimizer.variables]
+
+
+def _states(model: keras.Model) -> list[Any]:
+    """What stateful layers carry from batch to batch, which Keras does not count among a model's variables."""
+    known = {id(variable) for variable in model.variables}
+    states = [getattr(layer, "states", None) or [] for layer in model._flatten_layers()]
+    return [each for of_layer in states for each in of_layer if hasattr(each, "assign") and id(each) not in known]

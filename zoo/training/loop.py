@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from kerasrnn._files import write_bytes_atomically
+from kerasrnn.zoo.evaluation import finite
 from kerasrnn.zoo.training import checkpoint
 
 Batch = tuple[Any, ...]
@@ -94,6 +95,7 @@ def train(
                 metrics = evaluate()
                 if best is not None:
                     score = -metrics[best] if lower else metrics[best]
+                    score = -math.inf if math.isnan(score) else score
                     if state.best is None or score > state.score:
                         state.score, state.best = score, _values(model)
                 if averaged:
@@ -102,7 +104,7 @@ def train(
                 record |= metrics
                 shown = {name: value for name, value in record.items() if not name.startswith("gradient_norm/")}
                 say("  ".join(f"{name} {value:.4g}" for name, value in shown.items()))
-            log.write(json.dumps(record) + "\n")
+            log.write(json.dumps(finite(record)) + "\n")
             log.flush()
     if best is not None and state.best is not None:
         _assign(model, state.best)

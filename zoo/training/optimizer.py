@@ -34,7 +34,7 @@ class WatchedAdamW(keras.optimizers.AdamW):
         """As of AdamW."""
         grads = list(grads)
         variables = self._trainable_variables if trainable_variables is None else trainable_variables
-        total = ops.sqrt(sum(ops.sum(ops.square(_dense(grad))) for grad in grads if grad is not None))
+        total = ops.sqrt(sum(ops.sum(ops.square(grad)) for grad in grads if grad is not None))
         found: dict[str, Tensor] = {"steps": 1.0, "norm": total}
         found["clipped"] = ops.cast(total > self.global_clipnorm, "float32")
         for variable, grad in zip(variables, grads, strict=True):
@@ -48,7 +48,10 @@ class WatchedAdamW(keras.optimizers.AdamW):
         super().apply(grads, trainable_variables)
 
     def read(self) -> dict[str, float]:
-        """Means since the last call: `gradient_norm`, `clip_fraction`, and the norm of each gate."""
+        """Means since the last call: `gradient_norm`, `clip_fraction`, and the norm of each gate.
+
+        The norm is the one by which Keras clips: a row of an embedding counts once for each time that it was read.
+        """
         sums = {name: float(variable.numpy()) for name, variable in self._sums.items()}
         for variable in self._sums.values():
             variable.assign(0.0)
@@ -68,8 +71,3 @@ def gates_of(model: keras.Model) -> dict[str, list[str]]:
             if gates and getattr(variable, "path", None) and variable.shape[-1] == len(gates) * units:
                 found[variable.path] = gates
     return found
-
-
-def _dense(grad: Any) -> Tensor:
-    """The values of a gradient; of an embedding's sparse one, rows that occur twice are added up."""
-    return ops.convert_to_tensor(grad)

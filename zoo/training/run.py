@@ -53,13 +53,15 @@ def run(
     examples, held_out = recipe.read(data, valid, columns or {})
     if recipe.join is not None:
         held_out = recipe.join(examples, held_out, options)
+    card = recipe.card(examples, options)
     if start_from is None:
-        card = recipe.card(examples, options)
         task = task_class(card).build(card)
     else:
         task = from_preset(start_from)
+        _check_same(card, task, changes)
         task.card = {key: value for key, value in task.card.items() if key not in ("metrics", "score", "evaluation")}
         task.card["name"] = recipe.name
+    task.check([*examples, *held_out])
     say(f"{recipe.name}: {len(examples):,} training and {len(held_out):,} validation examples, "
         f"{task.model.count_params():,} parameters")  # fmt: skip
 
@@ -108,6 +110,16 @@ def run(
     task.card["training"] = {"command": recipe.command(data, folder, changes, start_from), "options": options}
     task.save(folder / recipe.name)
     return folder / recipe.name
+
+
+def _check_same(card: Mapping[str, Any], task: Any, changes: Mapping[str, Any]) -> None:
+    """Raise ValueError where a preset cannot be what a run begins with."""
+    if task.card["task"] != card["task"]:
+        raise ValueError(f"{task.name} is a {task.card['task']}; {card['name']} must begin with a {card['task']}.")
+    given, kept = card["arguments"], task.card["arguments"]
+    for name in changes:
+        if name in given and given[name] != kept.get(name):
+            raise ValueError(f"the model of {task.name} keeps its {name}, {kept.get(name)}: leave out {name}.")
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:

@@ -1,0 +1,314 @@
+"""`train`, from files to a preset: every kind of recipe on a little data, stopped and resumed, and refused."""
+
+import csv
+import json
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cli_cases import ok, run
+
+from kerasrnn import zoo
+from kerasrnn.zoo.training.optimizer import WatchedAdamW
+
+SENTENCES = [
+    "The/DET sea/NOUN is/VERB blue/ADJ",
+    "A/DET dog/NOUN barks/VERB",
+    "Dogs/NOUN bark/VERB at/ADP the/DET old/ADJ moon/NOUN",
+    "Blue/ADJ moons/NOUN rise/VERB",
+    "It/PRON is/VERB old/ADJ",
+    "The/DET old/ADJ dog/NOUN sees/VERB 12/NUM moons/NOUN over/ADP the/DET sea/NOUN",
+]
+NAMES = ["Ann/B-person Lee/I-person sings/O", "In/O Rome/B-location it/O rains/O", "Nothing/O happens/O"]
+PRESETS = {
+    "pos_bilstm": ("pos", ["units=4", "embedding=5", "character_units=3", "character_embedding=3"], "The sea is old"),
+    "ner_bilstm_crf": ("ner", ["units=4", "embedding=5", "character_units=3", "character_embedding=3"], "Ann in Rome"),
+    "sentiment_bilstm": ("reviews", ["units=4", "embedding=5"], "A good film, isn't it?"),
+    "pixels_gru": ("digits", ["units=4"], None),
+    "lm_shakespeare": ("letters", ["units=4", "embedding=3", "steps=8"], "the s"),
+    "lm_wikitext2": ("words", ["units=4", "embedding=3", "steps=5"], "the sea is"),
+    "forecast_weather": ("weather", ["units=4", "attention_units=3", "past=8", "horizon=3"], None),
+}
+LAST = "checkpoint.npz"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a train and a valid part for each recipe."""
+    root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(6)
+    for name in ("pos", "ner", "reviews", "digits", "letters", "words", "weather"):
+        (root / name).mkdir()
+    columns = ["\n".join(word.replace("/", "\t") for word in line.split()) for line in SENTENCES]
+    (root / "pos" / "train.tsv").write_text("\n\n".join(columns * 3) + "\n")
+    (root / "pos" / "dev.tsv").write_text("\n\n".join(columns[2:]) + "\n")
+    names = ["\n".join(word.replace("/", " ") for word in line.split()) for line in NAMES]
+    (root / "ner" / "train.conll").write_text("\n\n".join(names * 4) + "\n")
+    (root / "ner" / "valid.conll").write_text("\n\n".join(names) + "\n")
+    for part, count in (("train", 30), ("valid", 9)):
+        with (root / "reviews" / f"{part}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["label", "text"])
+            for i in range(count):
+                writer.writerow(
+                    [i % 2, f'"{["Bad", "Good"][i % 2]}" film,\nI {["hated", "liked"][i % 2]} it' + " so" * i]
+                )
+        images = rng.integers(0, 256, (count, 3, 2)).astype(np.uint8)
+        head = struct.pack(">BBBB3I", 0, 0, 8, 3, *images.shape)
+        (root / "digits" / f"{part}-images-idx3-ubyte").write_bytes(head + images.tobytes())
+        labels = (images.reshape(count, -1).mean(axis=1) > 127).astype(np.uint8)
+        (root / "digits" / f"{part}-labels-idx1-ubyte").write_bytes(
+            struct.pack(">BBBBI", 0, 0, 8, 1, count) + labels.tobytes()
+        )
+        text = "the sea is blue .\nthe old dog barks at the sea .\n\n"
+        (root / "letters" / f"{part}.txt").write_text(text * 6)
+        (root / "words" / f"{part}.txt").write_text(text * 6)
+    hours = np.datetime64("2020-01-01T00:00") + np.arange(100) * np.timedelta64(1, "h")
+    rows = [f"{hour},0,{np.sin(i / 4) + i % 3:.3f}" for i, hour in enumerate(hours)]
+    head = "date,other,WetBulbCelsius\n"
+    (root / "weather" / "W.train.csv").write_text(head + "\n".join(rows[:80]))
+    (root / "weather" / "W.valid.csv").write_text(head + "\n".join(rows[80:]))
+    return root
+
+
+def options(preset: str, data: Path, out: Any, *more: Any) -> list[Any]:
+    folder, settings, _ = PRESETS[preset]
+    chosen = [part for setting in settings for part in ("--set", setting)]
+    return ["train", preset, "--data", data / folder, "--out", out, *chosen, "--epochs", 3, "--batch-size", 4, *more]
+
+
+def refused(code: int, *arguments: Any) -> str:
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (code, ""), result.stderr
+    *said, line = result.stderr.splitlines()
+    assert all(" training and " in each or each.startswith(("round", "resumed")) for each in said), said
+    assert line.startswith("Error: ")
+    assert "Traceback" not in result.stderr
+    return line
+
+
+def log(folder: Path) -> list[dict[str, Any]]:
+    def strict(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    return [json.loads(line, parse_constant=strict) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def weights(folder: Path) -> dict[str, np.ndarray]:
+    with np.load(folder / "weights.npz") as arrays:
+        return dict(arrays)
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The run of a recipe, made when it is first asked for."""
+    made: dict[str, Path] = {}
+
+    def of(preset: str) -> Path:
+        if preset not in made:
+            out = tmp_path_factory.mktemp("runs") / preset
+            result = ok(*options(preset, data, out))
+            assert result.stdout == f"{out / preset}\n"
+            assert "training and" in result.stderr.splitlines()[0]
+            assert len(result.stderr.splitlines()) == 4, "one line about the data and one an evaluation"
+            made[preset] = out
+        return made[preset]
+
+    return of
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_comes_out_of_every_recipe(preset: str, data: Path, trained: Any) -> None:
+    out = trained(preset)
+    folder, _, text = PRESETS[preset]
+    assert sorted(path.name for path in out.iterdir()) == sorted([LAST, "log.jsonl", preset])
+    task = zoo.from_preset(out / preset)
+    assert task.name == preset
+    assert task.card["training"]["options"]["epochs"] == 3
+    command = task.card["training"]["command"]
+    assert command.startswith(f"kerasrnn train {preset} --data {folder} --out runs/{out.name} --set ")
+    assert "--set epochs=3" in command
+    if text is not None:
+        assert ok("predict", out / preset, text).stdout.strip()
+
+    lines = log(out)
+    assert [line["round"] for line in lines] == [1, 2, 3]
+    for line in lines:
+        assert line["loss"] > 0
+        assert line["tokens_per_second"] > 0
+        assert line["gradient_norm"] > 0
+        assert 0 <= line["clip_fraction"] <= 1
+        gates = {name.rpartition("/")[2] for name in line if name.startswith("gradient_norm/")}
+        lstm = {"input", "forget", "candidate", "output"}
+        assert gates == ({"update", "reset", "candidate"} if preset == "pixels_gru" else lstm)
+    metric = {"lm_shakespeare": "nats", "lm_wikitext2": "perplexity", "forecast_weather": "mse", "ner_bilstm_crf": "f1"}
+    assert metric.get(preset, "accuracy") in lines[-1]
+
+
+@pytest.mark.parametrize("preset", ["pos_bilstm", "lm_shakespeare"])
+def test_stopped_and_resumed_it_ends_with_the_same_bits(
+    preset: str, data: Path, trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped at the end of the third epoch, before its checkpoint: the states that went on are lost."""
+    unbroken, out, calls = trained(preset), tmp_path / preset, []
+    read = WatchedAdamW.read
+
+    def stopped(self: WatchedAdamW) -> dict[str, float]:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return read(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WatchedAdamW, "read", stopped)
+        assert run(*options(preset, data, out)).exit_code == 1
+    assert sorted(path.name for path in out.iterdir()) == [LAST, "log.jsonl"]
+    assert f"{out} holds a run: go on with --resume" in refused(2, *options(preset, data, out))
+    checkpoint = (out / LAST).read_bytes()
+    for change in (["--seed", 3], ["--set", "dropout=0.1"], ["--learning-rate", 0.5]):
+        name = {"--seed": "seed", "--learning-rate": "learning_rate"}.get(change[0], "dropout")
+        error = refused(1, *options(preset, data, out, "--resume", *change))
+        assert f"holds a run with other options ({name}): resume with the same options" in error
+    assert (out / LAST).read_bytes() == checkpoint
+
+    result = ok(*options(preset, data, out, "--resume"))
+    assert "resumed at round 2 of 3" in result.stderr
+    one, other = weights(out / preset), weights(unbroken / preset)
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+    timed = {"seconds", "tokens_per_second"}
+    untimed = [[{k: v for k, v in line.items() if k not in timed} for line in log(f)] for f in (out, unbroken)]
+    assert untimed[0] == untimed[1]
+
+
+def test_another_seed_gives_other_weights(data: Path, trained: Any, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    result = ok(*options("pos_bilstm", data, out, "--seed", 5, "-q"))
+    assert result.stderr == ""
+    one, other = weights(out / "pos_bilstm"), weights(trained("pos_bilstm") / "pos_bilstm")
+    assert all((one[name] != other[name]).any() for name in one if name.endswith("kernel"))
+
+
+def test_fine_tuning_keeps_the_vocabulary(data: Path, trained: Any, tmp_path: Path) -> None:
+    """On files of one's own, columns by number, with words that the preset has never seen."""
+    base = trained("pos_bilstm") / "pos_bilstm"
+    (tmp_path / "mine.conll").write_text("1 Unseen ADJ x\n2 words NOUN x\n\n1 The DET x\n" * 5)
+    out = tmp_path / "run"
+    common = ["train", "pos_bilstm", "--out", out, "--from", base, "--epochs", 1, "--batch-size", 4, "-q"]
+    files = ["--data", tmp_path / "mine.conll", "--valid", tmp_path / "mine.conll"]
+    assert ok(*common, *files, "--columns", "word=1", "--columns", "tag=2").stdout == f"{out / 'pos_bilstm'}\n"
+    card, before = zoo.card(out / "pos_bilstm"), zoo.card(base)
+    assert card["vocabulary_sha256"] == before["vocabulary_sha256"]
+    assert card["arguments"] == before["arguments"]
+    assert "--from pos_bilstm" in card["training"]["command"]
+    one, other = weights(out / "pos_bilstm"), weights(base)
+    distance = max(float(np.abs(one[name].astype(float) - other[name]).max()) for name in one)
+    assert 0 < distance < 0.05, "it began where the other ended"
+
+    common[3] = tmp_path / "new"
+    error = refused(1, *common, *files, "--columns", "word=1", "--columns", "tag=2", "--set", "units=9")
+    assert "the model of pos_bilstm keeps its units, 4: leave out units" in error
+    reviews = data / "reviews" / "train.csv"
+    error = refused(1, "train", "sentiment_bilstm", "--data", reviews, "--valid", reviews, *common[2:])
+    assert "pos_bilstm is a tagger; sentiment_bilstm must begin with a classifier" in error
+    error = refused(1, *common, *files, "--columns", "word=1", "--columns", "tag=3")
+    assert "the tag 'x' was never seen in training; pos_bilstm knows ADJ, ADP" in error
+
+
+def test_labels_that_are_in_one_part_only(data: Path, tmp_path: Path) -> None:
+    train = (data / "reviews" / "train.csv").read_text()
+    (tmp_path / "more.csv").write_text(train + "2,So so\n")
+    (tmp_path / "one.csv").write_text("label,text\n1,Good\n1,Very good\n")
+    settings = ["--set", "units=4", "--set", "embedding=3", "--epochs", 1, "-q"]
+
+    def files(first: Path, second: Path) -> list[Any]:
+        return ["train", "sentiment_lstm", "--data", first, "--valid", second, "--out", tmp_path / "run", *settings]
+
+    reviews = data / "reviews" / "train.csv"
+    error = refused(1, *files(reviews, tmp_path / "more.csv"))
+    assert "the label '2' is none of sentiment_lstm's: negative, positive" in error
+    error = refused(1, *files(tmp_path / "one.csv", tmp_path / "one.csv"))
+    assert "`labels` must name at least two labels; received ['positive']" in error
+    assert not list((tmp_path / "run").iterdir())
+    ok(*files(reviews, tmp_path / "one.csv"))  # a label that validation lacks is no fault
+    assert log(tmp_path / "run")[0]["accuracy"] >= 0
+
+
+def test_a_loss_that_is_not_finite(data: Path, tmp_path: Path) -> None:
+    error = refused(1, *options("lm_shakespeare", data, tmp_path / "run", "--learning-rate", 1e38))
+    assert "The loss became nan by step" in error or "The loss became inf by step" in error
+    assert "lower the learning rate, then resume from the last checkpoint" in error
+
+
+def test_a_full_disk_during_a_checkpoint(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is there can be resumed: before the first checkpoint that is the beginning."""
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    out, first = tmp_path / "run", [True]
+    real = os.fsync
+
+    def fills_up(handle: int) -> None:
+        if first:
+            first.clear()  # the log of the beginning
+            return real(handle)
+        full(handle)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", fills_up)
+        error = refused(1, *options("lm_shakespeare", data, out))
+    assert error == f"Error: cannot write {out / LAST}: No space left on device"
+    assert [path.name for path in out.iterdir()] == ["log.jsonl"]
+    assert "resumed" not in ok(*options("lm_shakespeare", data, out, "--resume")).stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments", "message"),
+    [
+        (1, ["pos_bilst"], "no recipe 'pos_bilst'. Did you mean 'pos_bilstm'?"),
+        (2, ["pos_bilstm"], "give the data of pos_bilstm with --data: pos_ewt"),
+        (1, ["pos_bilstm", "--data", "gone"], "there is no gone: give a folder with the data of pos_bilstm, or a file"),
+        (1, ["pos_bilstm", "--data", "."], "holds no file for 'train': expected train.tsv,"),
+        (1, ["pos_bilstm", "--data", "a.tsv"], "there are no validation examples: give them with --valid FILE"),
+        (1, ["pos_bilstm", "--data", "a.tsv", "--set", "unit=3"], "pos_bilstm has no option 'unit'; it has epochs,"),
+        (1, ["pos_bilstm", "--data", "a.tsv", "--set", "units=x"], "option units: expected int, received 'x'"),
+        (2, ["pos_bilstm", "--data", "a.tsv", "--set", "units"], "'units' is not of the form NAME=VALUE"),
+        (1, ["pos_bilstm", "--data", "a.tsv", "--learning-rate", "nan"], "learning_rate: expected a positive number"),
+        (1, ["pos_bilstm", "--data", "a.tsv", "--set", "clip=0"], "option clip: expected a positive number"),
+        (
+            1,
+            ["pos_bilstm", "--data", "a.tsv", "--set", "average=1"],
+            "option average: expected a number from 0 to below",
+        ),
+        (2, ["pos_bilstm", "--data", "a.tsv", "--epochs", "0"], "--epochs"),
+        (1, ["pos_bilstm", "--data", "a.tsv", "--valid", "a.tsv", "--columns", "text=0"], "it reads word, tag"),
+        (
+            1,
+            ["pos_bilstm", "--data", "a.tsv", "--valid", "a.tsv", "--columns", "tag=4"],
+            "a.tsv:1: expected at least 5",
+        ),
+        (1, ["sentiment_lstm", "--data", "a.csv", "--valid", "a.csv"], "a.csv has no column 'text'"),
+        (1, ["lm_shakespeare", "--data", "a.txt", "--valid", "a.txt"], "50 streams of 128 steps need 6529"),
+        (1, ["pos_bilstm", "--data", "latin.tsv", "--valid", "a.tsv"], "latin.tsv:1 is not UTF-8 text"),
+    ],
+)
+def test_data_and_options_that_are_refused(
+    code: int, arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.tsv").write_text("a\tX\n")
+    Path("a.csv").write_text("a,b\n1,2\n")
+    Path("a.txt").write_text("a few letters\n")
+    Path("latin.tsv").write_bytes(b"na\xefve\tX\n")
+    assert message in refused(code, "train", *arguments, "--out", "run", "-q")
+    assert not Path("run").exists() or not list(Path("run").iterdir())
+
+
+def test_a_folder_that_holds_something_else(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    error = refused(2, *options("pos_bilstm", data, tmp_path, "--resume"))
+    assert "holds no checkpoint to resume: choose another folder" in error
