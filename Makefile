@@ -4,7 +4,7 @@ PYTHON ?= python
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 JAX_TESTS = $(wildcard tests/property/test_layers_*.py) tests/reference/test_engine_jax.py \
-	$(wildcard tests/reference/test_layers_*.py) $(filter-out %_fused.py,$(wildcard tests/unit/test_layers_*.py)) \
+	$(wildcard tests/reference/test_layers_*.py) $(wildcard tests/unit/test_layers_*_in_models.py) \
 	$(wildcard tests/reference/test_decoding_*.py) $(wildcard tests/*/test_losses*.py) $(wildcard tests/*/test_metrics*.py)
 
 .DEFAULT_GOAL := help
