@@ -61,7 +61,8 @@ def write_score(folder: Path, found: Mapping[str, Any], data: Sequence[Path], hi
     main = found["metric"]
     if found["metrics"][main] is None:
         raise ValueError(f"these examples give no {main}: nothing was written.")
-    card["score"] = {"metric": main, "value": found["metrics"][main], "on": f"{on}, validation"}
+    if next(iter(card.get("metrics", {})), on) == on:  # the first set that it was scored on
+        card["score"] = {"metric": main, "value": found["metrics"][main], "on": f"{on}, validation"}
     rows = [
         {"of": name, "value": value, "interval": found["intervals"][name], "examples": found["examples"]}
         for name, value in found["metrics"].items()
