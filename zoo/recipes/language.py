@@ -30,7 +30,8 @@ def _shakespeare(texts: list[str], options: dict[str, Any]) -> dict[str, Any]:
         "licence": "public domain; these weights: Apache-2.0",
         "split": "by position, 90 / 5 / 5 %, cut between speeches",
         "notes": (
-            "Two layers of 320 units after 14 epochs, still falling by 0.001 an epoch: 1.412 nats, where 1.40 was wanted."
+            "Two layers of 320 units after 14 epochs, still falling by 0.001 an epoch: 1.412 nats, where 1.40 was "
+            "wanted."
         ),
     }
 
