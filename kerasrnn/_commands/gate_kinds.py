@@ -1,90 +1,10 @@
 """The kinds of picture of `kerasrnn viz gates`: from a capture to what is drawn, shown and said."""
 
-import itertools
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-import click
-
-NEED_GATES = "needs the gates of an LSTM, a GRU or a cell like them"
-
-
-class Unit(NamedTuple):
-    """`--unit` as it was typed: a part of the layer, or None for any, and a number."""
-
-    part: str | None
-    number: int
-
-
-@dataclass
-class Drawing:
-    """What `Session.finish` takes.
-
-    Attributes:
-        figure: makes the figure.
-        terminal: makes what the terminal shows.
-        facts: entries of the summary.
-        drawn: what was computed, for `--data`.
-    """
-
-    figure: Callable[[], Any]
-    terminal: Callable[[Any], Any]
-    facts: dict[str, Any] = field(default_factory=dict)
-    drawn: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Request:
-    """What every kind works from.
-
-    Attributes:
-        capture: all rows of the batch.
-        row: the row to draw.
-        title: makes the title from what it would be without a task.
-        style: `theme` and `size`.
-        say: shows a remark.
-        unit: the unit asked for.
-        sort: whether units are sorted.
-    """
-
-    capture: Any
-    row: int
-    title: Callable[[str], str]
-    style: dict[str, Any]
-    say: Callable[[str], None]
-    unit: Unit | None = None
-    sort: bool = False
-
-    @property
-    def arrays(self) -> dict[str, Any]:
-        return self.capture.one(self.row)
-
-    @property
-    def steps(self) -> dict[str, Any]:
-        """Tokens, mask and the number of the first step, as figures take them."""
-        tokens = self.capture.tokens[self.row] if self.capture.tokens else None
-        return {"tokens": tokens, "mask": self.capture.mask[self.row], "first": self.capture.first}
-
-    @property
-    def gates(self) -> dict[str, Any]:
-        """The gates of all rows, by name."""
-        from kerasrnn.viz.names import is_signed
-
-        start = len(self.capture.layer) + 1
-        named = {key[start:]: array for key, array in self.capture.arrays.items()}
-        return {name: array for name, array in named.items() if not is_signed(name)}
-
-
-def unit_option(_: click.Context, __: click.Parameter, value: str | None) -> Unit | None:
-    """`17` or `forward/17`."""
-    if value is None:
-        return None
-    found = re.fullmatch(r"(?:(.+)/)?(\d{1,9})", value.strip())
-    if not found:
-        raise click.BadParameter(f"'{value}' is no unit: give its number, such as 17, or forward/17 of two directions.")
-    return Unit(found[1], int(found[2]))
+from kerasrnn._commands.gate_memory import memory
+from kerasrnn._commands.gate_request import NEED_GATES, Drawing, Request, checked_unit
 
 
 def heatmap(request: Request) -> Drawing:
@@ -199,71 +119,6 @@ def text(request: Request) -> Drawing:
     return Drawing(figure, terminal, {"unit": f"{prefix}/{number}" if prefix else str(number)}, {"values": values})
 
 
-def memory(request: Request) -> Drawing:
-    from kerasrnn.viz import gates_memory, half_lives, retention
-    from kerasrnn.viz.statistics import keeping
-
-    capture, rules = request.capture, request.capture.facts.get("memory", {})
-    if not rules:
-        raise ValueError(
-            f"layer {capture.layer} has no gate that decides how much of the state is kept: --kind memory {NEED_GATES}."
-        )
-    whole = {key[len(capture.layer) + 1 :]: array for key, array in capture.arrays.items()}
-    keeps = keeping(whole, rules)
-    backwards = [prefix.rstrip("/") for prefix, rule in rules.items() if rule["backwards"]]
-    unit = None
-    if request.unit is not None:
-        part, unit = _checked_unit(request, {label: array.shape[-1] for label, array in keeps.items()})
-        keeps = keeps if part is None else {part: keeps[part]}
-    of = "mean of all units" if unit is None else f"unit {unit}"
-    lives = {label: half_lives(keep, capture.mask) for label, keep in keeps.items()}
-    steps, mask = request.steps, capture.mask[request.row]
-    title = request.title(f"memory of {capture.layer}")
-    facts = {label or capture.layer: _life_facts(values) for label, values in lives.items()}
-    # A map of many steps is refused where it is drawn, not needed for the numbers.
-    kept: dict[str, Any] = {}
-    if len(mask) <= 2000:
-        kept = {
-            label: retention(keep[request.row], mask, unit=unit, backwards=label in backwards)
-            for label, keep in keeps.items()
-        }
-
-    def figure() -> Any:
-        if not kept:
-            raise ValueError(
-                f"--kind memory draws a map of at most 2000 by 2000 steps, and {capture.layer} has {len(mask)}: choose "
-                "a window, such as --tokens 0:2000."
-            )
-        options: dict[str, Any] = {"of": of, "backwards": backwards, "title": title, **request.style}
-        return gates_memory(lives, kept, **steps, **options)
-
-    def terminal(screen: Any) -> Any:
-        from rich.console import Group
-
-        from kerasrnn.viz.terminal import bars, heatmap
-        from kerasrnn.viz.tokens import title_text
-
-        parts: list[Any] = [title_text(title)]
-        for label, values in lives.items():
-            name = f"{label}: " if label else ""
-            parts.append(bars(screen, _histogram(values), f"{name}units by half-life in steps, direct path only"))
-            if label in kept:
-                options: dict[str, Any] = {
-                    "columns": steps["tokens"],
-                    "first": steps["first"],
-                    "unit": "step",
-                    "blank": True,
-                }
-                parts.append(
-                    heatmap(screen, kept[label], caption=f"{name}retention, {of}, direct path only", **options)
-                )
-        return Group(*parts)
-
-    drawn = {f"{label + '/' if label else ''}half-life": values for label, values in lives.items()}
-    drawn |= {f"{label + '/' if label else ''}retention": values for label, values in kept.items()}
-    return Drawing(figure, terminal, {"half-life": facts}, drawn)
-
-
 def healthy(request: Request) -> Drawing:
     from kerasrnn.viz import gates_health, health
     from kerasrnn.viz.names import caption_of, is_signed, rank
@@ -326,7 +181,7 @@ def _text_unit(request: Request) -> tuple[str, int]:
     if not states:
         raise ValueError(f"layer {request.capture.layer} has no state to show: its arrays are {', '.join(arrays)}.")
     if request.unit is not None:
-        part, number = _checked_unit(request, {part: arrays[name].shape[-1] for part, name in states.items()})
+        part, number = checked_unit(request, {part: arrays[name].shape[-1] for part, name in states.items()})
         return states[next(iter(states)) if part is None else part], number
     mask = request.capture.mask[request.row]
     best, name, number = -1.0, next(iter(states.values())), 0
@@ -341,23 +196,6 @@ def _text_unit(request: Request) -> tuple[str, int]:
     return name, number
 
 
-def _checked_unit(request: Request, widths: dict[str, int]) -> tuple[str | None, int]:
-    """The part and number of the unit asked for; no part where any will do."""
-    unit = request.unit
-    if unit is None:
-        raise ValueError("unit: expected a number, received none")
-    part = unit.part
-    fitting = [width for label, width in widths.items() if part is None or label == part]
-    if not fitting or unit.number >= min(fitting):
-        have = ", ".join(
-            f"{label + '/' if label else ''}0 to {label + '/' if label else ''}{width - 1}"
-            for label, width in widths.items()
-        )
-        asked = f"{part}/{unit.number}" if part is not None else str(unit.number)
-        raise click.UsageError(f"--unit {asked}: the units of {request.capture.layer} are {have}.")
-    return part, unit.number
-
-
 def _saturation_facts(left: Any, right: Any) -> dict[str, Any]:
     import numpy as np
 
@@ -370,36 +208,3 @@ def _saturation_facts(left: Any, right: Any) -> dict[str, Any]:
         "never saturated": int(((left + right) == 0).sum()),
         "units": len(left),
     }
-
-
-def _life_facts(lives: Any) -> dict[str, Any]:
-    """Key figures that JSON can hold: it has no infinity."""
-    import numpy as np
-
-    known = lives[~np.isnan(lives)]
-    finite = known[np.isfinite(known)]
-    facts: dict[str, Any] = {"units": len(lives), "never forget": int(np.isinf(known).sum())}
-    if len(finite):
-        median = float(np.median(known))
-        facts |= {"median": median if np.isfinite(median) else None}
-        facts |= {"shortest": float(finite.min()), "longest": float(finite.max())}
-    return facts
-
-
-def _histogram(lives: Any) -> dict[str, float]:
-    """Counts by powers of two, for bars."""
-    import numpy as np
-
-    known = lives[~np.isnan(lives)]
-    finite = known[np.isfinite(known)]
-    most = int(np.clip(np.ceil(np.log2(max(float(finite.max(initial=1.0)), 2.0))), 1, 20))
-    edges = [0.0, 1.0, *(2.0**power for power in range(1, most + 1))]
-    counts: dict[str, float] = {}
-    for low, high in itertools.pairwise(edges):
-        counts["< 1" if not low else f"{low:g}–{high:g}"] = int(((finite >= low) & (finite < high)).sum())
-    counts[f"≥ {edges[-1]:g}"] = int((finite >= edges[-1]).sum())
-    if np.isinf(known).any():
-        counts["never forget"] = int(np.isinf(known).sum())
-    if len(known) < len(lives):
-        counts["NaN"] = len(lives) - len(known)
-    return counts

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from kerasrnn._commands.gate_kinds import KINDS, Request, Unit, unit_option
+from kerasrnn._commands.gate_kinds import KINDS
+from kerasrnn._commands.gate_request import Request, Unit, unit_option
 from kerasrnn._commands.session import Session
 from kerasrnn._terminal import PAGE, Examples, drawing, reports_errors
 
