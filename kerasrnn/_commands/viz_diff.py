@@ -88,8 +88,10 @@ def _files(first: str, kind: str | None, limit: float | None, given: dict[str, A
     for name in (first, model):
         if not name.lower().endswith(DATA):
             raise click.UsageError(f"'{name}' is no file of --data: compare two of them, or two models.")
-    for option, named in (("text", "TEXT"), ("input_", "--input"), ("layer", "--layer"), ("tokens", "--tokens")):
-        if given.pop(option) is not None:
+    of_models = {"text": "TEXT", "input_": "--input", "layer": "--layer", "tokens": "--tokens"}
+    of_models |= {"imports": "--import", "unsafe": "--unsafe"}
+    for option, named in of_models.items():
+        if given.pop(option) not in (None, (), False):
             raise click.UsageError(f"{named} has no meaning for files of --data: they hold what is drawn.")
     row = given.pop("row")
     picture = Picture(**given)

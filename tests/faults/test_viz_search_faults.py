@@ -126,6 +126,7 @@ def test_diff(refused: Refused, models: Path, tmp_path_factory: pytest.TempPathF
     assert "expected arrays that the first has too" in refused(1, "diff", data / "lstm.npz", data / "tagger.npz")
     assert "--kind attention" in refused(2, "diff", data / "lstm.npz", data / "lstm.npz", "--kind", "attention")
     assert "--row 9" in refused(2, "diff", data / "lstm.npz", data / "lstm.npz", "--row", "9")
+    assert "--unsafe has no meaning" in refused(2, "diff", data / "lstm.npz", data / "lstm.npz", "--unsafe")
     assert "--layer has no meaning" in refused(2, "diff", data / "lstm.npz", data / "lstm.npz", "--layer", "a")
     assert "have different vocabularies" in refused(1, "diff", models / "different", models / "small", "3 mai 1998")
     assert "expected" in refused(
