@@ -11,8 +11,8 @@ from kerasrnn._terminal import Examples, reports_errors, writing
 
 @click.command(
     cls=Examples,
-    epilog="""kerasrnn evaluate dates_bahdanau --by length --json > dates.json
-    kerasrnn viz length dates.json
+    epilog="""kerasrnn evaluate pos_bilstm --data pos_ewt --by length --json > pos.json
+    kerasrnn viz length pos.json
     kerasrnn viz length lstm.jsonl gru.jsonl --bin 10 -o length.pdf""",
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
