@@ -13,7 +13,7 @@ from kerasrnn._terminal import Examples, console, echo_json, reports_errors
     cls=Examples,
     epilog="""kerasrnn evaluate pos_bilstm --data pos_ewt/valid.tsv.gz
     kerasrnn evaluate runs/mine/pos_bilstm --data my.tsv --by length --json
-    kerasrnn evaluate forecast_weather --data WTH.valid.csv.gz --history WTH.train.csv.gz""",
+    kerasrnn evaluate forecast_weather --data valid.csv.gz --history train.csv.gz""",
 )
 @click.argument("preset")
 @click.option(
