@@ -118,7 +118,7 @@ def test_standard_input_that_is_no_text(refused: Refused) -> None:
 def test_an_output_that_cannot_be_written(refused: Refused, command: str) -> None:
     """Known before the model is loaded."""
     for name in ("picture.gif", "picture", "png", ".png", ""):
-        assert "must end in .png, .svg or .pdf" in refused(2, "viz", command, "-o", name)
+        assert "must end in .png, .svg, .pdf or .html" in refused(2, "viz", command, "-o", name)
     assert "must end in .npz or .json" in refused(2, "viz", command, "--data", "data.csv")
     for option, name in (("-o", "new/x.png"), ("--data", "new/x.npz")):
         assert "there is no folder" in refused(1, "viz", command, option, name)
