@@ -10,7 +10,7 @@ JAX_TESTS = $(wildcard tests/property/test_layers_*.py) tests/reference/test_eng
 .DEFAULT_GOAL := help
 DATA ?= data
 
-.PHONY: train-all help install test test-jax browser-test wheel-test doctest lint format types bench bench-decoding bench-layers bench-losses bench-crf bench-viz smoke ci clean
+.PHONY: gallery train-all help install test test-jax browser-test wheel-test doctest lint format types bench bench-decoding bench-layers bench-losses bench-crf bench-viz smoke ci clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -50,6 +50,9 @@ types: ## mypy, on the packages as they are installed: in the checkout it would 
 
 train-all: ## every preset of the zoo, from the data in DATA to runs/; hours
 	$(PYTHON) -m kerasrnn.zoo.training.everything --data $(DATA) --out runs
+
+gallery: ## the pictures of docs/gallery.md, by the commands that stand there; needs a Chromium
+	$(PYTHON) -m docs.gallery
 
 bench: ## how fast the command line answers
 	$(PYTHON) -m benchmarks.startup

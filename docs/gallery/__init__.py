@@ -1,0 +1,1 @@
+"""What makes the pictures of docs/gallery.md: `python -m docs.gallery`, from the root of a checkout."""
