@@ -73,6 +73,7 @@ def latches(folder: Path) -> None:
         lines = [
             json.dumps({"length": int(age), "correct": bool(good)})
             for age, good in zip(since.ravel(), right.ravel(), strict=True)
+            if age < 20  # few are older
         ]
         (folder / f"{name}_since.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         model.save(folder / f"{name}.keras")
