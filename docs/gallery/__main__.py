@@ -76,7 +76,12 @@ def _browser() -> Iterator:
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
         raise click.ClickException("a Chromium or Chrome is needed for the pictures of pages: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        raise click.ClickException(
+            'Playwright is needed for the pictures of pages: pip install ".[browser]"'
+        ) from error
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])

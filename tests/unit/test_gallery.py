@@ -62,7 +62,7 @@ def test_a_page_and_its_pictures_must_agree(tmp_path: Path) -> None:
     page.write_text("```sh\nkerasrnn viz gates -o a.png  # said\npip install x\n```\n![A](images/a.png)\n", "utf-8")
     assert shots(page) == [Shot(("viz", "gates", "-o", "a.png"), "images/a.png")]
     page.write_text("```sh\nkerasrnn viz gates -o a.png\n```\n", "utf-8")
-    with pytest.raises(ValueError, match="expected an image of the name of a.png"):
+    with pytest.raises(ValueError, match="expected an image of the name of"):
         shots(page)
     page.write_text("![A](images/a.png)\n", "utf-8")
     with pytest.raises(ValueError, match="expected a command for each image"):
