@@ -75,7 +75,9 @@ def monitor(_: int, smoke: bool) -> list[Row]:
         watching = GateMonitor((x[:16], y[:16]), path=Path(folder) / "run.jsonl")
         started = time.perf_counter()
         stop = keras.callbacks.LambdaCallback(
-            on_train_batch_end=lambda *_: setattr(model, "stop_training", time.perf_counter() - started > seconds)
+            on_train_batch_end=lambda batch, logs: setattr(
+                model, "stop_training", time.perf_counter() - started > seconds
+            )
         )
         model.fit(x, y, batch_size=batch, epochs=10_000, verbose=0, callbacks=[watching, stop])
         total = time.perf_counter() - started
