@@ -110,12 +110,14 @@ def test_the_policy_keeps_the_page_from_the_network(browser: Any, tmp_path) -> N
     context = browser.new_context()
     attempts = """async (address) => {
         const image = new Image();
+        const tried = new Promise((done) => { image.onload = image.onerror = done; });
         image.src = `${address}/image`;
         const script = document.createElement("script");
         script.textContent = "window.ran = true";
         document.body.append(script);
         await fetch(`${address}/fetch`, { mode: "no-cors" }).catch(() => {});
         navigator.sendBeacon(`${address}/beacon`);
+        await tried;
         await new Promise((done) => setTimeout(done, 150));
         return Boolean(window.ran);
     }"""
@@ -177,7 +179,7 @@ def _timed_open(opened: Open, page: Any) -> Any:
     began = time.perf_counter()
     tab = opened(page)
     settled(tab)
-    assert time.perf_counter() - began < 15
+    assert time.perf_counter() - began < 60  # a machine that does other work too
     return tab
 
 
