@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from benchmarks import peers, timing
 from kerasrnn import layers
+from kerasrnn.engine import tensorflow_adjoint
 
 Row = dict[str, Any]
 
@@ -22,7 +23,7 @@ Row = dict[str, Any]
 def measure(smoke: bool) -> list[Row]:
     rounds = 1 if smoke else 9
     rows: list[Row] = []
-    for part in (variants, padding, parallel_scan, streaming, first_calls, lengths, long_sequences):
+    for part in (variants, padding, parallel_scan, streaming, first_calls, other_masks, lengths, long_sequences):
         rows += part(smoke, rounds)
         print(".", end="", flush=True, file=sys.stderr)
     print(file=sys.stderr)
@@ -164,6 +165,33 @@ def _any_shape(layer: Any, features: int, masked: bool = False) -> Callable[[Any
         return tape.gradient(loss, layer.trainable_variables)[0]
 
     return lambda x: step(x).numpy()
+
+
+def other_masks(smoke: bool, rounds: int) -> list[Row]:
+    """The first ten batches of a small layer, of one shape and ten masks: in five phases, and in one, as it runs."""
+    batch, length, units = (8, 5, 4) if smoke else (2048, 16, 32)
+    taken = {}
+    for name, small in (("five phases", 0), ("one", tensorflow_adjoint.SMALL)):
+        rng = np.random.default_rng(0)
+        layer = layers.LSTM(units)
+        layer.build((None, None, units))
+
+        @tf.function(input_signature=[tf.TensorSpec((None, None, units)), tf.TensorSpec((None, None), tf.bool)])
+        def step(x: Any, mask: Any, layer: Any = layer) -> Any:
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(layer(x, mask=mask, training=True) ** 2)
+            return tape.gradient(loss, layer.trainable_variables)[0]
+
+        usual, tensorflow_adjoint.SMALL = tensorflow_adjoint.SMALL, small
+        started = time.process_time()
+        for _ in range(10):
+            counts = np.clip(rng.poisson(5, batch), 1, length)
+            step(_input(batch, length, units), tf.sequence_mask(counts, length)).numpy()
+        taken[name] = time.process_time() - started
+        tensorflow_adjoint.SMALL = usual
+    five, one = taken.values()
+    name = f"ten masks, {units} units, CPU time: five phases ({five:.1f} s) over one ({one:.1f} s), training"
+    return [row(name, five / one, 2.0, most=False)]
 
 
 def lengths(smoke: bool, rounds: int) -> list[Row]:

@@ -17,6 +17,7 @@ from kerasrnn.viz.write import write_bytes_atomically
 _GATES = ("input", "forget", "output", "update", "reset")
 _UNREADABLE = (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
 _DRAWN = "drawn/"
+_ALL = np.ones((0, 0), bool)  # stands for a mask of which the size is not known yet
 _BESIDE = ("tokens", "source_tokens", "mask", "source_mask", "about")
 
 
@@ -46,7 +47,7 @@ class Capture:
     layer: str
     tokens: list[list[str]] | None = None
     source_tokens: list[list[str]] | None = None
-    mask: np.ndarray = None  # type: ignore[assignment]  # filled in below
+    mask: np.ndarray = field(default_factory=lambda: _ALL)
     source_mask: np.ndarray | None = None
     note: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
@@ -59,10 +60,10 @@ class Capture:
         self.arrays = {key: np.asarray(array) for key, array in self.arrays.items()}
         axes = {_axes(key, array) for key, array in self.arrays.items()}
         batch, steps, sources = (_agreed(axes, position) for position in range(3))
-        self.mask = _mask(self.mask, batch, steps, "mask")
+        self.mask = checked_mask(self.mask, (batch, steps), "mask")
         self.tokens = rows_of_tokens(self.tokens, batch, steps, "tokens")
         if sources is not None:
-            self.source_mask = _mask(self.source_mask, batch, sources, "source_mask")
+            self.source_mask = checked_mask(self.source_mask, (batch, sources), "source_mask")
             self.source_tokens = rows_of_tokens(self.source_tokens, batch, sources, "source_tokens")
 
     def one(self, row: int = 0) -> dict[str, np.ndarray]:
@@ -231,12 +232,18 @@ def _agreed(axes: set[tuple[int, int, int | None]], position: int) -> Any:
     return next(iter(found), None)
 
 
-def _mask(mask: Any, batch: int, length: int, name: str) -> np.ndarray:
-    if mask is None:
-        return np.ones((batch, length), bool)
+def checked_mask(mask: Any, shape: tuple[int, ...], name: str = "mask", letters: str = "") -> np.ndarray:
+    """A mask as bool, all True for None.
+
+    Raises:
+        ValueError: another shape; `letters` are its axes, for the message.
+    """
+    if mask is None or mask is _ALL:
+        return np.ones(shape, bool)
     mask = np.asarray(mask).astype(bool)
-    if mask.shape != (batch, length):
-        raise ValueError(f"{name}: expected shape {(batch, length)}, received {mask.shape}")
+    if mask.shape != shape:
+        expected = f"({letters},) = {shape}" if letters else f"{shape}"
+        raise ValueError(f"{name}: expected shape {expected}, received {mask.shape}")
     return mask
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kerasrnn.viz.arrays import checked_mask
+
 LEFT, RIGHT = 0.1, 0.9  # below and above, a gate is saturated (Karpathy, Johnson and Fei-Fei, 2015)
 DEAD, STUCK = 1e-6, 0.95  # variance of a unit that does nothing; share of steps at one end
 
@@ -43,9 +45,10 @@ def over_units(values: np.ndarray, mask: np.ndarray | None = None) -> tuple[np.n
     values = np.asarray(values, float)
     if values.ndim != 2 or not values.size:
         raise ValueError(f"values: expected a non-empty array (t, u), received shape {values.shape}")
-    kept = _mask(mask, values.shape[:1])
+    kept = checked_mask(mask, values.shape[:1])
     low, high = np.quantile(values, [0.1, 0.9], axis=1)
-    return tuple(np.where(kept, curve, np.nan) for curve in (values.mean(axis=1), low, high))  # type: ignore[return-value]
+    mean, low, high = (np.where(kept, curve, np.nan) for curve in (values.mean(axis=1), low, high))
+    return mean, low, high
 
 
 def half_lives(keep: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
@@ -90,7 +93,7 @@ def retention(
     if keep.ndim != 2 or not keep.size:
         raise ValueError(f"keep: expected a non-empty array (t, u), received shape {keep.shape}")
     steps, units = keep.shape
-    kept = _mask(mask, (steps,))
+    kept = checked_mask(mask, (steps,))
     if unit is not None and not 0 <= unit < units:
         raise ValueError(f"unit: expected a number from 0 to {units - 1}, received {unit}")
     chosen = keep if unit is None else keep[:, [unit]]
@@ -167,19 +170,10 @@ def _kept(values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     values = np.asarray(values, float)
     if values.ndim not in (2, 3) or not values.size:
         raise ValueError(f"values: expected a non-empty array (b, t, u) or (t, u), received shape {values.shape}")
-    kept = values[_mask(mask, values.shape[:-1])]
+    kept = values[checked_mask(mask, values.shape[:-1])]
     if not len(kept):
         raise ValueError("mask: expected at least one step that counts; every step is masked")
     return kept
-
-
-def _mask(mask: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
-    if mask is None:
-        return np.ones(shape, bool)
-    mask = np.asarray(mask, bool)
-    if mask.shape != shape:
-        raise ValueError(f"mask: expected shape {shape}, received {mask.shape}")
-    return mask
 
 
 def _check_share(values: np.ndarray) -> None:

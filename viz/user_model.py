@@ -73,7 +73,7 @@ def _import(name: str) -> None:
     sys.path.insert(0, str(Path.cwd()))
     try:
         importlib.import_module(name)
-    except Exception as error:  # it is the user's own code
+    except Exception as error:  # a module may raise anything while it runs: whatever it is, it is said in one line
         what = f"{type(error).__name__}: {error}"
         raise ValueError(f"--import {name}: the module cannot be imported: {what}") from error
     finally:

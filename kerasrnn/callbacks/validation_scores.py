@@ -2,6 +2,7 @@
 
 import importlib
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import keras
 Predict = Callable[[keras.Model, Any], Sequence[Any]]
 
 
-class ValidationScores(keras.callbacks.Callback):
+class ValidationScores(keras.callbacks.Callback, ABC):
     """Predicts a validation set at the ends of epochs, scores it, and writes the scores to the logs.
 
     A base class: `score` compares predictions with references. What a prediction is, a string or a list of tags, is
@@ -60,9 +61,9 @@ class ValidationScores(keras.callbacks.Callback):
         self.best_epoch: int | None = None
         self.best_predictions: list[Any] | None = None
 
+    @abstractmethod
     def score(self, predictions: Sequence[Any]) -> dict[str, float]:
         """The scores of predictions by name, the one that decides on the best first."""
-        raise NotImplementedError
 
     def evaluate(self, model: keras.Model) -> dict[str, float]:
         """The scores of a model, at any time."""

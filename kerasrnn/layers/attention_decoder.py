@@ -10,6 +10,7 @@ from kerasrnn.layers.arguments import require_built, valid_mask, valid_rate, val
 from kerasrnn.layers.attending_cell import AttendingCell, Push
 from kerasrnn.layers.base_attention import BaseAttention, Memory
 from kerasrnn.layers.bridge import BRIDGES, Bridge
+from kerasrnn.layers.decoder_parts import attentions_of, deserialized, each_memory, listed, states_of
 from kerasrnn.layers.registry import register
 from kerasrnn.layers.teacher_forcing import Decoding, Sampling, beside, decode
 
@@ -128,10 +129,7 @@ class AttentionDecoder(keras.layers.RNN):
             valid_rate("scheduled_sampling", scheduled_sampling)
             if embedding is None or readout is None:
                 raise ValueError("`scheduled_sampling` needs `embedding` and `readout`, to say a word and to read it.")
-        self.attentions = list(attention) if isinstance(attention, (list, tuple)) else [attention]
-        for one in self.attentions:
-            if not isinstance(one, BaseAttention):
-                raise ValueError(f"`attention` must be attention layers of kerasrnn.layers; received {one!r}.")
+        self.attentions = attentions_of(attention)
         self.attention = attention if isinstance(attention, BaseAttention) else None
         self.order, self.input_feeding = order, input_feeding
         self.vector_units, self.vector_activation = vector_units, keras.activations.get(vector_activation)
@@ -143,14 +141,14 @@ class AttentionDecoder(keras.layers.RNN):
         self._bridge = Bridge(self._sizes, bridge, name="bridge", dtype=self.dtype_policy)
 
     def build(self, sequences_shape: Any, memory_shape: Any, initial_state_shape: Any = None) -> None:
-        batch, shapes = sequences_shape[0], self._each_memory(memory_shape)
+        batch, shapes = sequences_shape[0], each_memory(self.attentions, memory_shape)
         if self.embedding is not None:
             if not self.embedding.built:
                 self.embedding.build(tuple(sequences_shape))
             sequences_shape = self.embedding.compute_output_shape(tuple(sequences_shape))
         context = sum(shape[-1] for shape in shapes)
         top = self._cells[-1].output_size
-        asks = self._sizes[-_number(self._cells[-1])] if self._looks_first else top
+        asks = self._sizes[-states_of(self._cells[-1])] if self._looks_first else top
         for attention, shape in zip(self.attentions, shapes, strict=True):
             if not attention.built:
                 attention.build((batch, asks), tuple(shape))
@@ -170,7 +168,7 @@ class AttentionDecoder(keras.layers.RNN):
         if self.readout is not None and not self.readout.built:
             self.readout.build((batch, sequences_shape[1], self._output_width(shapes)))
         if initial_state_shape is not None and not self._bridge.built:
-            self._bridge.build(_listed(initial_state_shape))
+            self._bridge.build(listed(initial_state_shape))
             self._bridge.built = True
         self.sampling_probability = None
         if self.scheduled_sampling is not None:
@@ -227,7 +225,9 @@ class AttentionDecoder(keras.layers.RNN):
             memory: `(b, s, m)`, or a list of them, one for each attention.
             memory_mask: `(b, s)` bool, or None; a list for several memories.
         """
-        memories = [ops.convert_to_tensor(one, dtype=self.compute_dtype) for one in self._each_memory(memory)]
+        memories = [
+            ops.convert_to_tensor(one, dtype=self.compute_dtype) for one in each_memory(self.attentions, memory)
+        ]
         masks = memory_mask if isinstance(memory, (list, tuple)) and memory_mask is not None else [memory_mask]
         masks = list(masks) * len(memories) if len(masks) == 1 else list(masks)
         parts = zip(self.attentions, memories, masks, strict=True)
@@ -330,21 +330,10 @@ class AttentionDecoder(keras.layers.RNN):
     def _states(self, like: Tensor, initial_state: Any) -> list[Tensor]:
         if initial_state is None:
             return [ops.zeros((ops.shape(like)[0], size), dtype=self.compute_dtype) for size in self._sizes]
-        given = [ops.convert_to_tensor(state, dtype=self.compute_dtype) for state in _listed(initial_state)]
+        given = [ops.convert_to_tensor(state, dtype=self.compute_dtype) for state in listed(initial_state)]
         if self.bridge == "copy":
             return valid_states(given, self._sizes, like, self.compute_dtype, type(self).__name__)
         return self._bridge(given)
-
-    def _each_memory(self, memory: Any) -> list[Any]:
-        """The memory of each attention, or its shape."""
-        several = isinstance(memory, (list, tuple)) and not all(isinstance(each, int | None) for each in memory)
-        given = list(memory) if several else [memory] * len(self.attentions)
-        if len(given) != len(self.attentions):
-            raise ValueError(
-                f"`memory` must be one tensor, or one for each of the {len(self.attentions)} attention(s); "
-                f"received {len(given)}."
-            )
-        return given
 
     @property
     def _looks_first(self) -> bool:
@@ -357,15 +346,14 @@ class AttentionDecoder(keras.layers.RNN):
     @property
     def _sizes(self) -> list[int]:
         """The widths of all states of all cells."""
-        return [size for cell in self._cells for size in _listed(cell.state_size)]
+        return [size for cell in self._cells for size in listed(cell.state_size)]
 
     def _output_width(self, memory_shapes: list[Any]) -> int:
-        context = sum(shape[-1] for shape in memory_shapes)
-        return self.vector_units or self._cells[-1].output_size + context
+        return self.vector_units or self._cells[-1].output_size + sum(shape[-1] for shape in memory_shapes)
 
     def compute_output_shape(self, sequences_shape: Any, memory_shape: Any, initial_state_shape: Any = None) -> Any:
         batch, length = sequences_shape[:2]
-        shapes = self._each_memory(memory_shape)
+        shapes = each_memory(self.attentions, memory_shape)
         output: Any = (batch, length, self._output_width(shapes))
         output = output if self.return_sequences else (batch, output[-1])
         if self.readout is not None:
@@ -381,7 +369,7 @@ class AttentionDecoder(keras.layers.RNN):
     def compute_mask(self, inputs: Any, mask: Any) -> Any:
         mask = keras.tree.flatten(mask)[0]
         if self.embedding is not None and mask is None:
-            mask = self.embedding.compute_mask(_listed(inputs)[0])
+            mask = self.embedding.compute_mask(listed(inputs)[0])
         mask = mask if self.return_sequences else None
         extra = len(self._sizes) * self.return_state + len(self.attentions) * self.return_alignment
         extra += len(self._loop.traced) * self.return_gates
@@ -409,17 +397,4 @@ class AttentionDecoder(keras.layers.RNN):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "AttentionDecoder":
-        config = dict(config)
-        for part in ("cell", "attention", "embedding", "readout"):
-            given = config.get(part)
-            made = [keras.saving.deserialize_keras_object(one, custom_objects=custom_objects) for one in _listed(given)]
-            config[part] = made if isinstance(given, list) else made[0]
-        return cls(**config)
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _number(cell: Any) -> int:
-    return len(_listed(cell.state_size))
+        return cls(**deserialized(config, ("cell", "attention", "embedding", "readout"), custom_objects))

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
 import keras
@@ -21,7 +22,7 @@ class Memory(NamedTuple):
     mask: Tensor | None
 
 
-class BaseAttention(keras.layers.Layer):
+class BaseAttention(keras.layers.Layer, ABC):
     """An attention whose maths is one function of a query, a memory, and what it remembers of earlier queries.
 
     A subclass states
@@ -92,9 +93,9 @@ class BaseAttention(keras.layers.Layer):
         """What is remembered before the first query, `(b, ·)` each; in training with what is random drawn."""
         return []
 
+    @abstractmethod
     def attend(self, query: Tensor, memory: Memory, states: list[Tensor], mm: Product) -> tuple[Tensor, list[Tensor]]:
         """The equations: the alignment `(b, s)`, and what is remembered after it."""
-        raise NotImplementedError(f"{type(self).__name__} must state its equations in `attend`.")
 
     def prepare(self, memory: Tensor, memory_mask: Tensor | None = None) -> Memory:
         """Compute the keys of a memory once, for any number of `align` calls."""

@@ -1,5 +1,6 @@
 """What every recurrent cell of this package is: its equations, stated once."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ Product = Callable[..., Tensor]  # mm(k, a, plus=None): plus + a·U_k + its bias
 Masks = Any  # None, one tensor (b, ·) for all columns of a kernel, or a list with one for each block of u columns
 
 
-KerasCell: Any = object  # a mixin stands before a Keras cell, and calls what that has
+KerasCell: Any = ABC  # a mixin stands before a Keras cell, and calls what that has
 
 
 class GatedCell(KerasCell):
@@ -132,9 +133,9 @@ class GatedCell(KerasCell):
         """The pairs `(U_k (u, n*u), bias (n*u,) or None)`; the n gate blocks of all k follow `gate_names`."""
         return [(self.recurrent_kernel, None)]
 
+    @abstractmethod
     def update(self, projected: Tensor, states: list[Tensor], mm: Product) -> tuple[list[Tensor], dict[str, Tensor]]:
         """One step: `(projected input (b, g*u), states, mm) -> (new states, named gates (b, u))`."""
-        raise NotImplementedError(f"{type(self).__name__} must state its equations in `update`.")
 
     def width(self, name: str) -> Any:
         """How wide a gate or state is over time: an int, or a scalar tensor."""

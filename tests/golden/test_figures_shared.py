@@ -64,7 +64,8 @@ FIGURES = [attention, gates, bptt, flow, difference, intervention]
 
 @pytest.fixture(params=FIGURES, ids=lambda draw: draw.__name__)
 def draw(request: pytest.FixtureRequest) -> Draw:
-    return request.param  # type: ignore[no-any-return]
+    drawing: Draw = request.param
+    return drawing
 
 
 @pytest.mark.parametrize("size", [(5, 4), (7.5, 3.5)])

@@ -8,6 +8,7 @@ import numpy as np
 import numpy_cells
 import pytest
 from capture_cases import oracle, randomised, softmax
+from intervention_cases import B, D, T, U, V, attending, chances, lstm_by_hand, tagger
 from keras import layers as kl
 from numpy_cells import Array, sigmoid
 
@@ -17,39 +18,6 @@ from kerasrnn.viz.capture.edits import Edits, intervening
 from kerasrnn.viz.capture.hold import held
 
 pytestmark = pytest.mark.usefixtures("float64")
-B, T, D, U, V = 2, 5, 3, 4, 3
-
-
-def tagger(layer: Any, rng: np.random.Generator, masked: bool = False) -> Any:
-    x = keras.Input((T, D))
-    hidden = layer(kl.Masking()(x) if masked else x)
-    return randomised(keras.Model(x, kl.Dense(V, "softmax", name="tags")(hidden)), rng)
-
-
-def chances(model: Any, hidden: Array) -> Array:
-    kernel, bias = model.get_layer("tags").get_weights()
-    return softmax(hidden @ kernel + bias)
-
-
-def lstm_by_hand(layer: Any, x: Array, held: dict[str, float], zero: list[int], when: list[int]) -> Array:
-    """(t, u), with gates and units changed at the steps `when`."""
-    w, r, b = (np.split(part, 4, axis=-1) for part in layer.get_weights())
-    names = ["input", "forget", "candidate", "output"]
-    h = c = np.zeros(U)
-    outputs = []
-    for step, now in enumerate(x):
-        gates = {}
-        for name, kernel, recurrent, bias in zip(names, w, r, b, strict=True):
-            z = now @ kernel + h @ recurrent + bias
-            gates[name] = np.tanh(z) if name == "candidate" else sigmoid(z)
-            if name in held and step in when:
-                gates[name] = np.full(U, held[name])
-        c = gates["forget"] * c + gates["input"] * gates["candidate"]
-        h = gates["output"] * np.tanh(c)
-        if step in when:
-            h, c = (np.where(np.isin(np.arange(U), zero), 0, state) for state in (h, c))
-        outputs.append(h)
-    return np.array(outputs)
 
 
 @pytest.mark.parametrize("layers", [kl, ours], ids=["keras", "ours"])
@@ -183,11 +151,6 @@ def test_a_gate_that_is_no_activation(rng: np.random.Generator) -> None:
     x = rng.standard_normal((B, T, D))
     with pytest.raises(ValueError, match="the gate 'update' of a MinGRUCell is not the result of an activation"):
         capture_intervention(model, x, clamp={"update": 1.0})
-
-
-def attending(attend: Any) -> Any:
-    q, v = keras.Input((T, D), name="query"), keras.Input((T + 1, D), name="value")
-    return keras.Model([q, v], kl.Dense(V, "softmax", name="tags")(attend(q, v)))
 
 
 @pytest.mark.parametrize(
@@ -343,62 +306,3 @@ def test_sigmoids_and_targets(rng: np.random.Generator) -> None:
     change = capture.arrays["reader/change"][:, 0]
     after = capture.arrays["reader/after"][:, 0]
     np.testing.assert_allclose(change, [np.log(after[0, 1] / p[0]), np.log(after[1, 0] / (1 - p[1]))], atol=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({}, "clamp, zero, attend: expected something to change"),
-        ({"clamp": {"update": 1.0}}, r"clamp: expected a gate of layer 'reader' \(input, forget, candidate, output\)"),
-        ({"clamp": {"forget": np.nan}}, "clamp: expected a finite value for 'forget', received nan"),
-        ({"zero": [4]}, r"zero: expected a unit of layer 'reader' \(0 to 3\), received '4'"),
-        ({"zero": ["x"]}, r"zero: expected a unit of layer 'reader' \(0 to 3\), received 'x'"),
-        ({"zero": [-1]}, r"received '-1'"),
-        ({"attend": {0: 0}}, "model: expected one with an attention layer"),
-        ({"zero": [0], "layer": "other"}, "layer: expected the name of a recurrent layer, one of reader"),
-        ({"zero": [0], "target": np.zeros((B, 2))}, r"target: expected whole numbers of shape \(2, 5\)"),
-        ({"zero": [0], "target": np.full((B, T), 3)}, "target: expected numbers from 0 to 2"),
-    ],
-)
-def test_what_cannot_be_done(rng: np.random.Generator, options: dict[str, Any], message: str) -> None:
-    model = tagger(kl.LSTM(U, return_sequences=True, name="reader"), rng)
-    with pytest.raises(ValueError, match=message):
-        capture_intervention(model, rng.standard_normal((B, T, D)), **options)
-
-
-def test_places_that_are_not_there(rng: np.random.Generator) -> None:
-    model = attending(lambda q, v: kl.Attention(name="look")([q, kl.Masking()(v)]))
-    q, v = rng.standard_normal((B, T, D)), rng.standard_normal((B, T + 1, D))
-    v[1, 5] = 0
-    for attend, message in (
-        ({5: 0}, "attend: layer 'look' has steps 0 to 4, received 5"),
-        ({0: 6}, "attend: the source has steps 0 to 5, received 6"),
-        ({0: 5}, "attend: the source step 5 is padding in row 1 of the batch"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            capture_intervention(model, [q, v], attend=attend)
-
-
-def test_an_output_that_is_no_probability(rng: np.random.Generator) -> None:
-    x = keras.Input((T, D))
-    model = keras.Model(x, kl.Dense(2)(kl.GRU(U)(x)), name="numbers")
-    with pytest.raises(ValueError, match=r"probability of each choice .* that of 'numbers', of shape \(2, 2\)"):
-        capture_intervention(model, rng.standard_normal((B, T, D)), zero=[0])
-
-
-@pytest.mark.parametrize("sequences", [False, True])
-def test_an_output_that_is_a_number(rng: np.random.Generator, sequences: bool) -> None:
-    """A forecast: its own change, in its own unit."""
-    x = keras.Input((T, D))
-    layer = kl.LSTM(U, return_sequences=sequences, name="reader")
-    model = randomised(keras.Model(x, kl.Dense(1, name="next")(layer(x))), rng)
-    values = rng.standard_normal((B, T, D))
-    capture = capture_intervention(model, values, clamp={"forget": 0.0})
-    kernel, bias = model.get_layer("next").get_weights()
-    for name, gates in (("before", {}), ("after", {"forget": 0.0})):
-        hidden = np.stack([lstm_by_hand(layer, row, gates, [], list(range(T))) for row in values])
-        expected = (hidden @ kernel + bias)[:, slice(None) if sequences else slice(-1, None)]
-        np.testing.assert_allclose(capture.arrays[f"reader/{name}"], expected, atol=1e-9)
-    arrays = {key.rpartition("/")[2]: array for key, array in capture.arrays.items()}
-    np.testing.assert_allclose(arrays["change"], (arrays["after"] - arrays["before"])[..., 0])
-    assert capture.facts == {"measure": "output", "target": None}

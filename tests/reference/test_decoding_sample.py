@@ -178,7 +178,9 @@ def test_logits_that_are_no_distribution_end_their_row(mode: str) -> None:
     logits = np.array([[0.0, 1, 2], [np.nan, 0, 1], [0, np.inf, 0], [-np.inf] * 3, [-np.inf, 0, -np.inf]], "float32")
 
     def run(given: Any) -> Decoded:
-        step = lambda token, states: (given, states, {"one": ops.ones_like(token)})  # noqa: E731
+        def step(token: Any, states: Any) -> Any:
+            return given, states, {"one": ops.ones_like(token)}
+
         return sample(step, [0] * 5, (), end=None, max_length=3, seed=1, top_k=2)
 
     found = to_arrays(compiled(run, mode)(to_tensor(logits)))

@@ -131,7 +131,10 @@ def test_a_translator_with_attention(rng: np.random.Generator, mode: str) -> Non
 
 def test_half_precision_is_normalised_in_single(rng: np.random.Generator) -> None:
     logits = rng.standard_normal((2, 9)).astype("float16")
-    step = lambda token, states: (ops.convert_to_tensor(logits), states, {})  # noqa: E731
+
+    def step(token: Any, states: Any) -> Any:
+        return ops.convert_to_tensor(logits), states, {}
+
     found = to_arrays(greedy(step, [0, 0], (), end=None, max_length=2))
     assert found.log_probs.dtype == "float32"
     wide = logits.astype(float)

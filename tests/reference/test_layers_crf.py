@@ -1,121 +1,30 @@
 """The CRF's functions against all paths written down, pytorch-crf, central differences, and float64 on long chains."""
 
 import contextlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy_crf
 import pytest
-from backend import JAX, compiled, differentiated, to_arrays, to_tensor
+from backend import JAX, differentiated, to_arrays, to_tensor
+from crf_cases import (
+    MASK,
+    SIGNATURE,
+    TOLERANCE,
+    WAYS,
+    B,
+    Case,
+    K,
+    N,
+    T,
+    assert_by_definition,
+    everything,
+    run_in,
+)
 from keras import ops
-from numpy_cells import Array, central_differences
+from numpy_cells import central_differences
 
 from kerasrnn import crf, engine
-
-B, T, N, K = 7, 5, 3, 4
-TOLERANCE = 1e-10
-
-MASK = np.array(
-    [
-        [1, 1, 1, 1, 1],
-        [1, 1, 1, 0, 0],  # padded on the right
-        [0, 0, 1, 1, 1],  # and on the left
-        [1, 0, 1, 0, 1],  # with holes
-        [0, 1, 0, 0, 1],
-        [0, 0, 0, 1, 0],  # one step: fewer paths than are asked for
-        [0, 0, 0, 0, 0],
-    ],
-    dtype=bool,
-)
-
-SIGNATURE = [
-    ((None, None), "int32"),
-    ((None, None, N), "float64"),
-    ((N, N), "float64"),
-    ((N,), "float64"),
-    ((N,), "float64"),
-    ((None, None), "bool"),
-]
-
-
-class Case:
-    """A random chain, with what no step that counts may see: NaN and impossible tags under the mask."""
-
-    def __init__(self, rng: np.random.Generator, mask: Array = MASK) -> None:
-        b, t = mask.shape
-        self.mask = mask
-        self.emissions = 2 * rng.standard_normal((b, t, N))
-        self.transitions, self.start, self.end = (2 * rng.standard_normal(s) for s in ((N, N), (N,), (N,)))
-        self.tags = rng.integers(0, N, (b, t))
-
-    @property
-    def given(self) -> list[Array]:
-        emissions = np.where(self.mask[..., None], self.emissions, np.nan)
-        tags = np.where(self.mask, self.tags, -7).astype("int32")
-        return [tags, emissions, self.transitions, self.start, self.end, self.mask]
-
-    @property
-    def scores(self) -> list[Array]:
-        return [self.transitions, self.start, self.end]
-
-    def enumerated(self) -> list[numpy_crf.Enumerated]:
-        return [
-            numpy_crf.enumerate_paths(e, *self.scores, keep) for e, keep in zip(self.emissions, self.mask, strict=True)
-        ]
-
-    def gold(self) -> Array:
-        rows = zip(self.tags, self.emissions, self.mask, strict=True)
-        return np.array([numpy_crf.score(tags[keep], e[keep], *self.scores) for tags, e, keep in rows])
-
-
-def everything(tags: Any, *chain: Any) -> dict[str, Any]:
-    best, several = crf.viterbi(*chain), crf.n_best(K, *chain)
-    return {
-        "partition": crf.log_partition(*chain),
-        "score": crf.sequence_score(tags, *chain),
-        "likelihood": crf.log_likelihood(tags, *chain),
-        "marginals": crf.marginals(*chain),
-        "tags": best.tags,
-        "best": best.scores,
-        "paths": several.tags,
-        "scores": several.scores,
-    }
-
-
-def portable(function: Callable[..., Any]) -> Callable[..., Any]:
-    import tensorflow as tf
-
-    def run(*tensors: Any) -> Any:
-        with engine.portable():
-            return function(*tensors)
-
-    return tf.function(run, input_signature=[tf.TensorSpec(*one) for one in SIGNATURE])
-
-
-WAYS = ("eager", "jit") if JAX else ("eager", "graph", "xla", "portable")
-
-
-def run_in(way: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    return portable(function) if way == "portable" else compiled(function, way, SIGNATURE)
-
-
-def assert_by_definition(found: dict[str, Any], case: Case) -> None:
-    whole = case.enumerated()
-    partition = np.array([numpy_crf.log_partition(one) for one in whole])
-    np.testing.assert_allclose(found["partition"], partition, rtol=TOLERANCE, atol=TOLERANCE)
-    np.testing.assert_allclose(found["score"], case.gold(), rtol=TOLERANCE, atol=TOLERANCE)
-    np.testing.assert_allclose(found["likelihood"], case.gold() - partition, rtol=TOLERANCE, atol=TOLERANCE)
-    for row, (one, keep) in enumerate(zip(whole, case.mask, strict=True)):
-        expected = numpy_crf.marginals(one, keep, N)
-        np.testing.assert_allclose(found["marginals"][row], expected, atol=TOLERANCE)
-        np.testing.assert_array_equal(found["tags"][row], numpy_crf.spread(one.paths[0], keep))
-        np.testing.assert_allclose(found["best"][row], one.scores[0], rtol=TOLERANCE)
-        for rank in range(K):
-            exists = rank < len(one.paths)
-            tags = numpy_crf.spread(one.paths[rank], keep) if exists else np.full(len(keep), -1)
-            np.testing.assert_array_equal(found["paths"][row, rank], tags)
-            np.testing.assert_allclose(found["scores"][row, rank], one.scores[rank] if exists else -np.inf)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -378,76 +287,3 @@ def test_the_gradient_of_the_best_score_is_its_sequence(rng: np.random.Generator
     found = differentiated(run, [], 4)(*case.given[1:5])
     np.testing.assert_array_equal(found.sources[0], found.results[..., None] == np.arange(N))
     assert found.sources[1].sum() == (case.mask.sum(axis=1) - 1).clip(0).sum()
-
-
-def test_nan_stays_in_its_row(rng: np.random.Generator) -> None:
-    """A score that counts and is NaN: NaN scores and no tags, in that row and no other; NaN gradients too."""
-    case = Case(rng)
-    clean = to_arrays(everything(*map(to_tensor, case.given)))
-    case.emissions[3, 2, 1] = np.nan
-    found = to_arrays(everything(*map(to_tensor, case.given)))
-    for name in ("partition", "likelihood", "best"):
-        assert np.isnan(found[name]).tolist() == [row == 3 for row in range(B)], name
-    assert (found["tags"][3] == -1).all()
-    assert (found["paths"][3] == -1).all()
-    assert np.isnan(found["scores"][3]).all()
-    for name, value in found.items():
-        others = np.arange(B) != 3
-        np.testing.assert_array_equal(value[others], clean[name][others], err_msg=name)
-
-    def run(*chain: Any) -> Any:
-        return ops.sum(crf.log_partition(*chain, to_tensor(case.mask))), ()
-
-    gradient = differentiated(run, [], 4)(*case.given[1:5]).sources[0]
-    assert np.isnan(gradient).any(axis=(1, 2)).tolist() == [row == 3 for row in range(B)]
-
-
-@pytest.mark.parametrize("bad", [-1, N])
-def test_tags_outside_of_the_set(bad: int, rng: np.random.Generator) -> None:
-    """An error where values are known; where they are not, NaN, in the gradients too. Masked tags do not count."""
-    case = Case(rng)
-    case.tags[1, 1] = bad
-    tags, *chain = map(to_tensor, case.given)
-    with pytest.raises(ValueError, match=rf"`tags` must be from 0 to {N - 1} on every step.*received {bad}\."):
-        crf.log_likelihood(tags, *chain)
-
-    def run(tags: Any, *chain: Any) -> Any:
-        found = crf.log_likelihood(tags, *chain)
-        return found, ops.sum(found)
-
-    assert np.isnan(run_in(WAYS[1], run)(tags, *chain)[0]).tolist() == [row == 1 for row in range(B)]
-
-    def loss(*scores: Any) -> Any:
-        return ops.sum(crf.log_likelihood(tags, *scores, chain[-1])), ()
-
-    def traced(*scores: Any) -> Any:  # the tags come in from outside, and are not known to a graph
-        return loss(*scores)
-
-    if not JAX:  # JAX knows what a traced function closes over
-        gradient = differentiated(traced, [], 4, "graph", SIGNATURE[1:5])(*case.given[1:5]).sources
-        assert np.isnan(gradient[0]).any(axis=(1, 2)).tolist() == [row == 1 for row in range(B)]
-        assert np.isnan(gradient[1]).any()
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"emissions": np.zeros((2, 3))}, r"`emissions` must be `\(batch, time, tags\)`.*received shape \(2, 3\)"),
-        ({"emissions": np.zeros((2, 3, 0))}, r"with one tag or more"),
-        ({"transitions": np.zeros((2, 3))}, r"`transitions` must have the shape \(2, 2\).*received shape \(2, 3\)"),
-        ({"start": np.zeros(3)}, r"`start` must have the shape \(2,\).*received shape \(3,\)"),
-        ({"end": np.zeros((2, 2))}, r"`end` must have the shape \(2,\)"),
-        ({"mask": np.ones((2, 4))}, r"`mask` must have the shape \(2, 3\).*received shape \(2, 4\)"),
-        ({"tags": np.zeros((2, 4), int)}, r"`tags` must have the shape \(2, 3\)"),
-    ],
-)
-def test_refusals(change: dict[str, Array], message: str) -> None:
-    given = {"tags": np.zeros((2, 3), int), "emissions": np.zeros((2, 3, 2)), "transitions": np.zeros((2, 2))}
-    with pytest.raises(ValueError, match=message):
-        crf.log_likelihood(**(given | change))
-
-
-@pytest.mark.parametrize("count", [0, 1.0, True])
-def test_counts_that_are_none(count: Any) -> None:
-    with pytest.raises(ValueError, match="`count` must be an int of at least 1"):
-        crf.n_best(count, np.zeros((2, 3, 2)), np.zeros((2, 2)))

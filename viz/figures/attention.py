@@ -10,6 +10,7 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from kerasrnn.viz.arrays import checked_mask
 from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of, scale_beside
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, text_size, true_runs
 from kerasrnn.viz.figures.themes import look
@@ -70,8 +71,8 @@ def attention_heatmap(
         shape = np.shape(alignment)
         raise ValueError(f"alignment: expected a non-empty array (t, s) or (n, t, s), received one of shape {shape}")
     heads, steps, sources = weights.shape
-    rows = _checked(mask, steps, "mask", "t")
-    columns = _checked(source_mask, sources, "source_mask", "s")
+    rows = checked_mask(mask, (steps,), "mask", "t")
+    columns = checked_mask(source_mask, (sources,), "source_mask", "s")
 
     if ax is not None:
         if heads > 1:
@@ -154,15 +155,6 @@ def _entropies(axes: Axes, panel: Axes, values: np.ndarray, rows: np.ndarray) ->
 
 def _cell(count: int, room: float) -> float:
     return min(max(_CELL, _SMALLEST_SIDE / count), 0.7, room / count)
-
-
-def _checked(mask: np.ndarray | None, count: int, name: str, letter: str) -> np.ndarray:
-    if mask is None:
-        return np.ones(count, bool)
-    mask = np.asarray(mask, bool)
-    if mask.shape != (count,):
-        raise ValueError(f"{name}: expected shape ({letter},) = ({count},), received {mask.shape}")
-    return mask
 
 
 def _panel(axes: Axes, weights: np.ndarray, rows: np.ndarray, columns: np.ndarray, cell: float) -> None:

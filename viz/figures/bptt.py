@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from kerasrnn.viz.arrays import checked_mask
 from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of
 from kerasrnn.viz.figures.style import (
     TEXT_SIZE,
@@ -70,9 +71,7 @@ def bptt_curve(
     wanted = checked_size(size)
     values = {name: np.asarray(norm, dtype=float) for name, norm in norms.items()}
     steps = _steps(values)
-    kept = np.ones(steps, bool) if mask is None else np.asarray(mask, bool)
-    if kept.shape != (steps,):
-        raise ValueError(f"mask: expected shape (t,) = ({steps},), received {kept.shape}")
+    kept = checked_mask(mask, (steps,), letters="t")
     if at is not None and not 0 <= at < steps:
         raise ValueError(f"at: expected a position from 0 to {steps - 1}, received {at}")
     marks = {name: mark for name, mark in (horizon or {}).items() if mark is not None and name in values}

@@ -9,6 +9,7 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from kerasrnn.viz.arrays import checked_mask
 from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, scale_beside
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, true_runs
 from kerasrnn.viz.figures.themes import look
@@ -61,8 +62,9 @@ def difference_heatmap(
     wanted = checked_size(size) or (None, None)
     panels, attends = _panels(differences)
     steps = next(iter(panels.values())).shape[0 if attends else 1]
-    kept = _kept(mask, steps, "mask", "t")
-    columns = _kept(source_mask if attends else mask, next(iter(panels.values())).shape[1], "source_mask", "s")
+    kept = checked_mask(mask, (steps,), "mask", "t")
+    width = next(iter(panels.values())).shape[1]
+    columns = checked_mask(source_mask if attends else mask, (width,), "source_mask", "s")
     rows = kept if attends else None
     end = _limit(limit, panels, rows, columns)
     above = "top" if attends else "bottom"
@@ -151,13 +153,6 @@ def _panels(differences: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray
     if len({shape[0] for shape in shapes.values()}) > 1:
         raise ValueError(f"differences: expected the same number of steps in each, received shapes {shapes}")
     return {name: array.T for name, array in arrays.items()}, False
-
-
-def _kept(mask: np.ndarray | None, count: int, name: str, letter: str) -> np.ndarray:
-    kept = np.ones(count, bool) if mask is None else np.asarray(mask, bool)
-    if kept.shape != (count,):
-        raise ValueError(f"{name}: expected shape ({letter},) = ({count},), received {kept.shape}")
-    return kept
 
 
 def _limit(

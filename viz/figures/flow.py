@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.path import Path
 
+from kerasrnn.viz.arrays import checked_mask
 from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, text_size, true_runs
 from kerasrnn.viz.figures.themes import look
@@ -71,7 +72,7 @@ def attention_flow(
         shape = np.shape(alignment)
         raise ValueError(f"alignment: expected a non-empty array (t, s) or (n, t, s), received one of shape {shape}")
     heads, steps, sources = weights.shape
-    rows, columns = _kept(mask, steps, "mask", "t"), _kept(source_mask, sources, "source_mask", "s")
+    rows, columns = checked_mask(mask, (steps,), "mask", "t"), checked_mask(source_mask, (sources,), "source_mask", "s")
     links = smallest_sets(weights, mass) & rows[:, None] & columns
 
     if ax is not None:
@@ -112,13 +113,6 @@ def attention_flow(
         said = f"links carry {100 * mass:g} % of each row"
     page.text(left, page.high - 0.12, said, va="bottom", **text)
     return page.figure
-
-
-def _kept(mask: np.ndarray | None, count: int, name: str, letter: str) -> np.ndarray:
-    kept = np.ones(count, bool) if mask is None else np.asarray(mask, bool)
-    if kept.shape != (count,):
-        raise ValueError(f"{name}: expected shape ({letter},) = ({count},), received {kept.shape}")
-    return kept
 
 
 def _panel(

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from kerasrnn.viz.arrays import checked_mask
 from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, true_runs
 from kerasrnn.viz.figures.themes import look
@@ -62,9 +63,7 @@ def intervention_bars(
     if values.ndim != 1 or not values.size:
         raise ValueError(f"change: expected a non-empty array (t,), received one of shape {values.shape}")
     steps = len(values)
-    kept = np.ones(steps, bool) if mask is None else np.asarray(mask, bool)
-    if kept.shape != (steps,):
-        raise ValueError(f"mask: expected shape (t,) = ({steps},), received {kept.shape}")
+    kept = checked_mask(mask, (steps,), letters="t")
     if chosen is not None and len(chosen) != steps:
         raise ValueError(f"chosen: expected {steps} strings, received {len(chosen)}")
     said = [f"{name}  {isolate(text)}" for name, text in (("before:", before), ("after:", after)) if text is not None]

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from kerasrnn.viz.arrays import checked_mask
 from kerasrnn.viz.figures.bptt import power
 from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, scale_beside
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, text_size, true_runs
@@ -68,8 +69,8 @@ def jacobian_heatmap(
     if (norms < 0).any():
         raise ValueError("jacobian: expected norms of at least 0, received a negative one")
     outputs, steps = norms.shape
-    rows = _checked(mask, outputs, "mask", "i")
-    columns = _checked(source_mask, steps, "source_mask", "t")
+    rows = checked_mask(mask, (outputs,), "mask", "i")
+    columns = checked_mask(source_mask, (steps,), "source_mask", "t")
     if ax is not None:
         wide, high = inches(ax)
         top = Labels(source_tokens, steps, wide / steps, "top")
@@ -106,15 +107,6 @@ def jacobian_heatmap(
 
 def _cell(count: int, room: float) -> float:
     return min(max(_CELL, _SMALLEST_SIDE / count if count > 2 else 0.7), 0.7, room / count)
-
-
-def _checked(mask: np.ndarray | None, count: int, name: str, letter: str) -> np.ndarray:
-    if mask is None:
-        return np.ones(count, bool)
-    mask = np.asarray(mask, bool)
-    if mask.shape != (count,):
-        raise ValueError(f"{name}: expected shape ({letter},) = ({count},), received {mask.shape}")
-    return mask
 
 
 def _panel(axes: Axes, norms: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> Any:

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
+from kerasrnn.viz.arrays import checked_mask
 from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of, scale_beside
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, text_size, true_runs
 from kerasrnn.viz.figures.themes import look
@@ -63,9 +64,7 @@ def gates_memory(
     """
     wanted_wide, wanted_high = (inches(figure) if figure is not None else checked_size(size)) or (None, None)
     steps = _steps(half_lives, retention)
-    kept = np.ones(steps, bool) if mask is None else np.asarray(mask, bool)
-    if kept.shape != (steps,):
-        raise ValueError(f"mask: expected shape (t,) = ({steps},), received {kept.shape}")
+    kept = checked_mask(mask, (steps,), letters="t")
     across, gap_x, gap_y, margin_right = len(half_lives), 1.3, 0.95, 0.75
     natural = max(_SIDE, min(0.3 * steps, 5.4 if across == 1 else 4.6))
     thickness = Labels(tokens, steps, natural / steps, "left", first).thickness

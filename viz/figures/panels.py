@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from kerasrnn.viz.arrays import checked_mask
 from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title
 from kerasrnn.viz.figures.themes import look
@@ -33,9 +34,7 @@ def checked_panels(arrays: Mapping[str, Any], mask: Any) -> tuple[Values, np.nda
     if len({shape[0] for shape in shapes.values()}) > 1:
         raise ValueError(f"arrays: expected the same number of steps in each, received shapes {shapes}")
     steps = next(iter(shapes.values()))[0]
-    kept = np.ones(steps, bool) if mask is None else np.asarray(mask, bool)
-    if kept.shape != (steps,):
-        raise ValueError(f"mask: expected shape (t,) = ({steps},), received {kept.shape}")
+    kept = checked_mask(mask, (steps,), letters="t")
     return values, kept
 
 

@@ -11,6 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from kerasrnn.viz.arrays import checked_mask
 from kerasrnn.viz.figures.layout import Page, Size, checked_size, inches
 from kerasrnn.viz.figures.style import TEXT_SIZE, TITLE_SIZE, Title, styled, text_size
 from kerasrnn.viz.figures.themes import look
@@ -62,9 +63,7 @@ def saliency_text(
         raise ValueError(f"values: expected a non-empty array (t,), received one of shape {numbers.shape}")
     if len(numbers) > _MOST:
         raise ValueError(f"values: expected at most {_MOST} tokens on one page, received {len(numbers)}; draw a window")
-    kept = np.ones(len(numbers), bool) if mask is None else np.asarray(mask, bool)
-    if kept.shape != numbers.shape:
-        raise ValueError(f"mask: expected shape (t,) = {numbers.shape}, received {kept.shape}")
+    kept = checked_mask(mask, numbers.shape, letters="t")
     texts = [str(first + step) for step in range(len(numbers))] if tokens is None else [label(str(t)) for t in tokens]
     texts = [text or "∅" for text in texts[: len(numbers)]]
     places = [step for step in range(len(numbers)) if kept[step]]

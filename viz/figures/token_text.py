@@ -10,6 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from kerasrnn.viz.arrays import checked_mask
 from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of
 from kerasrnn.viz.figures.panels import signed_text
 from kerasrnn.viz.figures.style import TEXT_SIZE, Title, styled, text_size
@@ -92,9 +93,7 @@ def _checked(tokens: Sequence[str], values: Any, mask: Any) -> tuple[np.ndarray,
     numbers = np.asarray(values, float)
     if numbers.ndim != 1 or not numbers.size or len(tokens) != len(numbers):
         raise ValueError(f"values: expected one for each of {len(tokens)} tokens, received shape {numbers.shape}")
-    kept = np.ones(len(numbers), bool) if mask is None else np.asarray(mask, bool)
-    if kept.shape != numbers.shape:
-        raise ValueError(f"mask: expected shape (t,) = {numbers.shape}, received {kept.shape}")
+    kept = checked_mask(mask, numbers.shape, letters="t")
     if not kept.any():
         raise ValueError("mask: expected at least one step that counts; every step is masked")
     if kept.sum() > _MOST:

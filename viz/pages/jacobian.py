@@ -1,11 +1,13 @@
 """The Jacobian as a page: how much each output would change with each input (after Madsen 2019)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from kerasrnn.viz.arrays import Capture
-from kerasrnn.viz.pages.page import Page, assembled, axis, captures_of, packed
+from kerasrnn.viz.pages.page import Page
+from kerasrnn.viz.pages.pair import pair_page
 
 
 def jacobian_page(
@@ -28,29 +30,11 @@ def jacobian_page(
     Raises:
         ValueError: no capture, one without a jacobian, a row that it has not, or too many numbers for a page.
     """
-    layers = []
-    for capture in captures_of(captures, row, "jacobian"):
-        norms = next(array[row] for key, array in capture.arrays.items() if key.endswith("/jacobian"))  # (t, s)
-        finite = norms[np.isfinite(norms)]
-        tokens, sources = capture.tokens, capture.source_tokens
-        source_mask = capture.mask if capture.source_mask is None else capture.source_mask
-        layers.append(
-            {
-                "name": capture.layer,
-                "values": packed(norms[None]),
-                "rows": axis(
-                    "output", norms.shape[0], tokens[row] if tokens else None, capture.mask[row], capture.first
-                ),
-                "columns": axis("input", norms.shape[1], sources[row] if sources else None, source_mask[row]),
-                "high": float(finite.max(initial=0.0)) or 1.0,
-            }
-        )
-    names = ", ".join(str(layer["name"]) for layer in layers)
-    content = {
-        "layers": layers,
-        "log": True,
-        "verb": "depends on",
-        "most": "depends most on",
-        "valueName": "norm of the gradient",
-    }
-    return assembled(f"jacobian of {names}", title, theme, ("matrix.js", "strip.js", "pair.js"), content)
+    words: dict[str, Any] = {"log": True, "verb": "depends on", "most": "depends most on"}
+    words["valueName"] = "norm of the gradient"
+    options: dict[str, Any] = {"row": row, "title": title, "theme": theme, "of": "jacobian"}
+    return pair_page(captures, "jacobian", axes=("output", "input"), high=_largest, **options, **words)
+
+
+def _largest(norms: np.ndarray) -> float:
+    return float(norms[np.isfinite(norms)].max(initial=0.0)) or 1.0

@@ -1,7 +1,7 @@
 """Language models."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,51 +84,38 @@ def going_on(task: Any, options: Mapping[str, Any]) -> Any:
     return language_model(**task.card["arguments"], batch_size=options["batch_size"], name=f"{task.name}_training")
 
 
-RECIPES = {
-    "lm_shakespeare": Recipe(
-        name="lm_shakespeare",
-        patterns=("{part}.txt", "{part}*.txt"),
-        reads=_read,
-        card=_shakespeare,
-        folders=("lm_tinyshakespeare",),
-        options={
-            "cell": "lstm",
-            "depth": 2,
-            "units": 320,
-            "embedding": 64,
-            "dropout": 0.35,
-            "steps": 128,
-            "epochs": 14,
-            "batch_size": 50,
-            "learning_rate": 4e-3,
-            "average": 0.99,
-        },
-        batches=streams,
-        training_model=going_on,
-        best="nats",
-        lower=True,
-    ),
-    "lm_wikitext2": Recipe(
-        name="lm_wikitext2",
+def _recipe(
+    name: str, card: Callable[[list[str], dict[str, Any]], dict[str, Any]], folder: str, best: str, **options: Any
+) -> Recipe:
+    return Recipe(
+        name=name,
         patterns=("{part}.txt",),
         reads=_read,
-        card=_words,
-        folders=("lm_wikitext2",),
-        options={
-            "cell": "lstm",
-            "depth": 2,
-            "units": 512,
-            "embedding": 256,
-            "dropout": 0.5,
-            "steps": 70,
-            "epochs": 15,
-            "batch_size": 40,
-            "learning_rate": 2e-3,
-            "average": 0.999,
-        },
+        card=card,
+        folders=(folder,),
+        options={"cell": "lstm", "depth": 2, **options},
         batches=streams,
         training_model=going_on,
-        best="perplexity",
+        best=best,
         lower=True,
+    )
+
+
+RECIPES = {
+    "lm_shakespeare": _recipe(
+        "lm_shakespeare",
+        _shakespeare,
+        "lm_tinyshakespeare",
+        "nats",
+        **{"units": 320, "embedding": 64, "dropout": 0.35, "steps": 128, "epochs": 14},
+        **{"batch_size": 50, "learning_rate": 4e-3, "average": 0.99},
+    ),
+    "lm_wikitext2": _recipe(
+        "lm_wikitext2",
+        _words,
+        "lm_wikitext2",
+        "perplexity",
+        **{"units": 512, "embedding": 256, "dropout": 0.5, "steps": 70, "epochs": 15},
+        **{"batch_size": 40, "learning_rate": 2e-3, "average": 0.999},
     ),
 }

@@ -119,8 +119,8 @@ class Task(ABC):
         """What each example contributes to the task's metrics."""
 
     @abstractmethod
-    def predict(self, texts: Sequence[str]) -> list[Any]:
-        """The model's answer to each text."""
+    def predict(self, texts: Sequence[Any]) -> list[Any]:
+        """The model's answer to each text, or to each of what else it reads."""
 
     @abstractmethod
     def observe(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> Observation:
@@ -140,6 +140,10 @@ class Task(ABC):
         if many:
             return model.predict_on_batch(inputs)
         return keras.tree.map_structure(keras.ops.convert_to_numpy, model(inputs, training=False))
+
+    def empty(self, text: str) -> ValueError:
+        """The error for a text that holds nothing to read."""
+        return ValueError(f"the text {text!r} is empty: give some text, such as {self.card['example']!r}.")
 
     def only(self, options: dict[str, Any], *known: str) -> dict[str, Any]:
         """The options that were given, all of them known; ValueError for another."""
@@ -174,3 +178,9 @@ class Task(ABC):
         from kerasrnn.zoo import export
 
         return export.export(self, Path(path), format)
+
+
+def require_list(texts: Any) -> None:
+    """Raise TypeError for one string where a list of them is expected: its characters would be taken for texts."""
+    if isinstance(texts, str):
+        raise TypeError("`texts` must be a list of strings; received one string, pass [text].")

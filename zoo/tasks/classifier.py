@@ -13,7 +13,7 @@ from kerasrnn.zoo.buckets import in_order
 from kerasrnn.zoo.evaluation import Scores, ratio
 from kerasrnn.zoo.readers.idx import read_images
 from kerasrnn.zoo.readers.tables import rows
-from kerasrnn.zoo.tasks.base import Answer, Observation, Shown, Task
+from kerasrnn.zoo.tasks.base import Answer, Observation, Shown, Task, require_list
 from kerasrnn.zoo.words import WordTable, cut
 
 POSITIONS, ALONE = 16_384, 64
@@ -101,15 +101,14 @@ class ClassifierTask(Task):
 
     def predict(self, texts: Sequence[Any]) -> list[Classified]:
         """The label of each text, or of each array `(t, d)`."""
-        if isinstance(texts, str):
-            raise TypeError("`texts` must be a list of strings; received one string, pass [text].")
+        require_list(texts)
         contents = [cut(text) for text in texts] if self.reads_words else list(texts)
         features = self.card["arguments"].get("features", 0)
         for text, content in zip(texts, contents, strict=True):
             if features and (np.ndim(content) != 2 or np.shape(content)[1] != features or not len(content)):
                 raise ValueError(f"{self.name} reads numbers (t, {features}); received {np.shape(content)}.")
             if not len(content):
-                raise ValueError(f"the text {text!r} is empty: give some text, such as {self.card['example']!r}.")
+                raise self.empty(text)
         shares = softmax(self.logits(contents) / self.temperature)
         return [
             Classified(

@@ -95,7 +95,7 @@ class ForecasterTask(Task):
             found.append(np.asarray(self.model.predict_on_batch(self.inputs(series, starts)))[:kept])
         return np.concatenate(found), self.targets(series, np.arange(count))
 
-    def predict(self, texts: Sequence[Series]) -> list[Forecast]:  # type: ignore[override]
+    def predict(self, texts: Sequence[Series]) -> list[Forecast]:
         """What comes after each series.
 
         Raises:

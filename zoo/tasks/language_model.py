@@ -14,7 +14,7 @@ from kerasrnn.decoding import greedy, sample
 from kerasrnn.losses import MaskedCrossentropy
 from kerasrnn.zoo.evaluation import Scores, ratio
 from kerasrnn.zoo.readers.files import lines
-from kerasrnn.zoo.tasks.base import Answer, Observation, Shown, Task
+from kerasrnn.zoo.tasks.base import Answer, Observation, Shown, Task, require_list
 
 Tensor = Any
 CHUNK, BLOCK = 1024, 256  # steps that are scored at once; tokens that count as one example of the bootstrap
@@ -135,8 +135,7 @@ class LanguageModelTask(Task):
 
     def predict(self, texts: Sequence[str], **options: Any) -> list[str]:
         """What each text goes on with; see `generate`."""
-        if isinstance(texts, str):
-            raise TypeError("`texts` must be a list of strings; received one string, pass [text].")
+        require_list(texts)
         return [self.generate(text, **options) for text in texts]
 
     def observe(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> Observation:
@@ -144,7 +143,7 @@ class LanguageModelTask(Task):
             raise ValueError(f"{self.name} predicts each token of the text from those before it: it takes no target.")
         for text in texts:
             if not self.split(text):
-                raise ValueError(f"the text {text!r} is empty: give some text, such as {self.card['example']!r}.")
+                raise self.empty(text)
         inputs, ids = self.batch(texts)
         tokens = [[self.start, *self.split(text)[:-1]] for text in texts]  # what is read at each step
         shown = [Shown(text, "", None, read) for text, read in zip(texts, tokens, strict=True)]

@@ -10,7 +10,7 @@ import numpy as np
 from kerasrnn.zoo import preset
 from kerasrnn.zoo.evaluation import Scores, ratio
 from kerasrnn.zoo.readers.tables import Pair, read_pairs
-from kerasrnn.zoo.tasks.base import Answer, Observation, Task
+from kerasrnn.zoo.tasks.base import Answer, Observation, Task, require_list
 from kerasrnn.zoo.tasks.encoder_decoder import EncoderDecoder
 from kerasrnn.zoo.text import CharacterTable
 
@@ -191,12 +191,11 @@ class Seq2SeqTask(Task):
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Ids `(b, s)` of texts that the model was made for; anything else is an error that says why."""
-        if isinstance(texts, str):
-            raise TypeError("`texts` must be a list of strings; received one string, pass [text].")
+        require_list(texts)
         for text in texts:
             length = len(self.table.ids(text))
             if length == 0:
-                raise ValueError(f"the text {text!r} is empty: give some text, such as {self.card['example']!r}.")
+                raise self.empty(text)
             if length > self.longest_source:
                 raise ValueError(
                     f"the text has {length} characters and {self.name} was made for at most {self.longest_source}: "

@@ -14,7 +14,7 @@ from kerasrnn.zoo.buckets import in_order
 from kerasrnn.zoo.evaluation import Scores, ratio
 from kerasrnn.zoo.readers.conll import Sentence, read_sentences
 from kerasrnn.zoo.spans import spans
-from kerasrnn.zoo.tasks.base import Answer, Observation, Shown, Task
+from kerasrnn.zoo.tasks.base import Answer, Observation, Shown, Task, require_list
 from kerasrnn.zoo.words import WordTable, cut, key
 
 NO_TAG = -1
@@ -104,12 +104,11 @@ class TaggerTask(Task):
 
     def predict(self, texts: Sequence[str]) -> list[Tagged]:
         """The words of each text and their tags."""
-        if isinstance(texts, str):
-            raise TypeError("`texts` must be a list of strings; received one string, pass [text].")
+        require_list(texts)
         words = [cut(text) for text in texts]
         for text, each in zip(texts, words, strict=True):
             if not each:
-                raise ValueError(f"the text {text!r} is empty: give some text, such as {self.card['example']!r}.")
+                raise self.empty(text)
         return [Tagged(*pair) for pair in zip(words, self.tag(words), strict=True)]
 
     def observe(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> Observation:
