@@ -7,7 +7,6 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 SHARES = ("exact match", "accuracy", "accuracy of unknown words", "whole sentences", "f1", "precision", "recall")
-MEASURED = ("mse", "mae", "mse of persistence", "mae of persistence", "nats", "bits", "perplexity", "log loss")
 SAID = ("title", "task", "data", "licence", "split", "notes", "example")
 
 
@@ -30,7 +29,7 @@ def tables(card: dict[str, Any]) -> Iterator[Table | str]:
             table.add_column(heading, justify="left" if not heading else "right")
         for row in metric["rows"]:
             low, high = row["interval"]
-            name = row["of"] if row["of"] in MEASURED or row["of"] in SHARES else metric["metric"]
+            name = row.get("metric", metric["metric"])
             table.add_row(row["of"], shown(name, row["value"]), interval(name, low, high), f"{row['examples']:,}")
         yield table
 
@@ -94,7 +93,7 @@ def markdown(card: dict[str, Any]) -> str:
         lines += ["", f"## {name.replace('_', ' ')}: {metric['metric']}", "", "| | value | 95 % interval | examples |"]
         lines.append("| --- | ---: | ---: | ---: |")
         for row in metric["rows"]:
-            named = row["of"] if row["of"] in SHARES or row["of"] in MEASURED else metric["metric"]
+            named = row.get("metric", metric["metric"])
             ends = interval(named, *row["interval"])
             lines.append(f"| {row['of']} | {shown(named, row['value'])} | {ends} | {row['examples']:,} |")
     return "\n".join(lines)

@@ -44,13 +44,15 @@ def score(
         ValueError: files in the wrong format, labels that the task does not know, a grouping that it does not have.
     """
     examples = [example for path in files for example in task.read(path, **dict(columns or {}))]
+    beside: dict[str, Any] = {}
     if history is not None:
         if not hasattr(task, "past"):
             raise ValueError(f"{task.name} is no forecaster: it takes no history.")
         before = task.read(history, **dict(columns or {}))[-1]
         examples = [series.after(before, task.past) for series in examples]
+        beside = {"history": before}
     about = {"preset": task.name, "data": [path.name for path in files]}
-    return about | task.evaluate(examples).report(by)
+    return about | task.evaluate(examples, **beside).report(by)
 
 
 def write_score(folder: Path, found: Mapping[str, Any], data: Sequence[Path], history: Path | None = None) -> None:
@@ -64,7 +66,13 @@ def write_score(folder: Path, found: Mapping[str, Any], data: Sequence[Path], hi
     if next(iter(card.get("metrics", {})), on) == on:  # the first set that it was scored on
         card["score"] = {"metric": main, "value": found["metrics"][main], "on": f"{on}, validation"}
     rows = [
-        {"of": name, "value": value, "interval": found["intervals"][name], "examples": found["examples"]}
+        {
+            "of": name,
+            "metric": name,
+            "value": value,
+            "interval": found["intervals"][name],
+            "examples": found["examples"],
+        }
         for name, value in found["metrics"].items()
     ]
     rows += [{key: row[key] for key in ("of", "value", "interval", "examples")} for row in found["by"]]

@@ -65,8 +65,11 @@ def test_exit_codes_and_messages() -> None:
 
 def test_interrupted_it_says_so_and_stops() -> None:
     """Ctrl-C while it reads: more is written than a pipe holds, so it must be reading."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([*COMMAND, "predict", "-"], env=environment(), **pipes) as process:
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    restored = {
+        "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    }  # a shell's background job ignores it
+    with subprocess.Popen([*COMMAND, "predict", "-"], env=environment(), **pipes, **restored) as process:
         assert process.stdin is not None
         process.stdin.write(b"3 mai 1998\n" * 50_000)
         process.stdin.flush()

@@ -304,6 +304,23 @@ def test_forecasts_are_those_of_each_window_alone(rng: np.random.Generator) -> N
     assert scores.details["mse by step ahead"]["4"] == pytest.approx(((forecast - truth)[:, 3] ** 2).mean())
 
 
+def test_a_linear_model_beside_it(rng: np.random.Generator) -> None:
+    """The same by least squares on stacked rows, a ridge of 1 as rows of their own, window by window."""
+    task, early, hours = small("weather"), series(rng, 60), series(rng, 40)
+
+    def windows(values: Any) -> list[tuple[Any, Any]]:
+        scaled = (values - 11.0) / 3.5
+        parts = [scaled[start : start + 10] for start in range(len(scaled) - 9)]
+        return [(np.append(part[:6] - part[5], 1), part[6:] - part[5]) for part in parts]
+
+    pasts, wanted = map(np.array, zip(*windows(early.values), strict=True))
+    weights = np.linalg.lstsq(np.vstack([pasts, np.eye(7)]), np.vstack([wanted, np.zeros((7, 4))]), rcond=None)[0]
+    errors = [past @ weights - after for past, after in windows(hours.values)]
+    metrics = task.evaluate([hours], history=early).metrics()
+    assert metrics["mse of a linear model"] == pytest.approx(np.square(errors).mean(), rel=1e-5)
+    assert metrics["mae of a linear model"] == pytest.approx(np.abs(errors).mean(), rel=1e-5)
+
+
 def test_series_that_are_too_short_or_of_another_step(rng: np.random.Generator, tmp_path: Path) -> None:
     task = small("weather")
     with pytest.raises(ValueError, match=r"the series has 9 values; weather needs 6 of the past and 4 ahead"):

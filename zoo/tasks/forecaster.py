@@ -148,20 +148,37 @@ class ForecasterTask(Task):
             results.append(Answer(lines, {"file": text, "times": times, "values": values}))
         return results
 
-    def evaluate(self, examples: Sequence[Series]) -> Scores:
+    def evaluate(self, examples: Sequence[Series], history: Series | None = None) -> Scores:
+        """MSE and MAE in standard deviations, beside persistence and, with a `history` to fit it on, a linear model."""
         pairs = [self.forecasts(series) for series in examples]
         forecast, truth = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-        last = np.concatenate([self._last(series) for series in examples])
-        error, naive = forecast - truth, last - truth
-        sums = [(error**2).sum(1), np.abs(error).sum(1), (naive**2).sum(1), np.abs(naive).sum(1)]
-        rows = np.stack([*sums, np.full(len(error), error.shape[1])], axis=1)
+        found = {"": forecast, " of persistence": np.concatenate([self._last(series) for series in examples])}
+        if history is not None:
+            weights = self._linear(history)
+            found[" of a linear model"] = np.concatenate([self._pasts(series) @ weights for series in examples])
+            found[" of a linear model"] += found[" of persistence"]
+        errors = {name: guessed - truth for name, guessed in found.items()}
+        sums = {f"mse{name}": (error**2).sum(axis=1) for name, error in errors.items()}
+        sums |= {f"mae{name}": np.abs(error).sum(axis=1) for name, error in errors.items()}
+        rows = np.stack([*sums.values(), np.full(len(truth), truth.shape[1])], axis=1)
 
-        def combine(sums: np.ndarray) -> dict[str, np.ndarray]:
-            named = ("mse", "mae", "mse of persistence", "mae of persistence")
-            return {name: ratio(sums[..., i], sums[..., 4]) for i, name in enumerate(named)}
+        def combine(total: np.ndarray) -> dict[str, np.ndarray]:
+            return {name: ratio(total[..., i], total[..., -1]) for i, name in enumerate(sums)}
 
-        ahead = {str(i + 1): float(value) for i, value in enumerate((error**2).mean(axis=0))}
+        ahead = {str(i + 1): float(value) for i, value in enumerate((errors[""] ** 2).mean(axis=0))}
         return Scores(rows, combine, np.ones(len(rows)), "mse", higher=False, details={"mse by step ahead": ahead})
+
+    def _pasts(self, series: Series) -> np.ndarray:
+        """The past of every window, less its last value, and 1: `(n, past + 1)`."""
+        at = np.arange(self.windows(series))[:, None] + np.arange(self.past)
+        scaled = ((series.values - self.mean) / self.deviation)[at]
+        return np.hstack([scaled - scaled[:, -1:], np.ones((len(scaled), 1))])
+
+    def _linear(self, history: Series) -> np.ndarray:
+        """Least squares from the past to what comes after its last value, with a ridge of 1: `(past + 1, h)`."""
+        pasts = self._pasts(history)
+        wanted = self.targets(history, np.arange(len(pasts))) - self._last(history)
+        return np.linalg.solve(pasts.T @ pasts + np.eye(pasts.shape[1]), pasts.T @ wanted)
 
     def _last(self, series: Series) -> np.ndarray:
         at = np.arange(self.windows(series)) + self.past - 1
