@@ -8,9 +8,13 @@ from typing import Any
 
 _HOME = {
     "Capture": "arrays",
+    "Context": "figures.matches",
     "GateMonitor": "monitor",
     "GradientWatch": "gradient_watch",
+    "Health": "statistics",
+    "LengthCurve": "lengths",
     "Page": "pages.page",
+    "Series": "training_log",
     "attention_flow": "figures.flow",
     "attention_heatmap": "figures.attention",
     "attention_page": "pages.attention",

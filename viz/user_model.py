@@ -121,11 +121,24 @@ def read_arrays(path: Path) -> Any:
 
 
 def in_order(arrays: Any, model: Any) -> Any:
-    """Arrays as a model takes them: by name where the names are its inputs', else in the order of the file."""
+    """Arrays as a model takes them: by name where the names are its inputs', else in the order of the file.
+
+    Raises:
+        ValueError: other names than those of a subclassed model that takes its inputs by name.
+    """
     if not isinstance(arrays, dict):
         return arrays
-    inputs = {tensor.name for tensor in getattr(model, "inputs", None) or []}
-    return arrays if arrays.keys() == inputs else list(arrays.values())
+    inputs = getattr(model, "inputs", None)
+    if inputs is not None:
+        return arrays if arrays.keys() == {tensor.name for tensor in inputs} else list(arrays.values())
+    shapes = (model.get_build_config() or {}).get("input_shape")  # a subclassed model declares no more than this
+    if isinstance(shapes, dict):
+        if arrays.keys() != shapes.keys():
+            raise ValueError(f"inputs: expected arrays named {', '.join(shapes)}, received {', '.join(arrays)}")
+        return arrays
+    values = list(arrays.values())
+    single = len(values) == 1 and shapes is not None and all(size is None or isinstance(size, int) for size in shapes)
+    return values[0] if single else values
 
 
 def repeated(target: float, inputs: Any) -> Any:
@@ -139,3 +152,21 @@ def failures_of_a_run() -> tuple[type[Exception], ...]:
     import tensorflow as tf
 
     return RuntimeError, tf.errors.OpError
+
+
+def fails_alone(model: Any, inputs: Any) -> Exception | None:
+    """What the model itself raises on these inputs, with nobody watching; None if it runs."""
+    try:
+        model(inputs, training=False)
+    except Exception as error:  # a model's own call may raise anything
+        return error
+    return None
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error says, on one line, without what Keras and TensorFlow put around it."""
+    text = re.sub("\x1b\\[[0-9;]*m", "", str(error))
+    text = re.sub(r"\{\{[^{}]*\}\}\s*|\s*\[Op:\w+\](?: name:)?", "", text)
+    around = r"\s*Exception encountered when calling ([\w.]+)\.call\(\)\.\s*(.*?)\s*Arguments received by "
+    found = re.match(around, text, re.DOTALL)
+    return " ".join((f"{found[1]}: {found[2]}" if found else text).split())

@@ -1,8 +1,10 @@
 """One picture of one model: what the commands below `kerasrnn viz` have in common."""
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,15 +89,32 @@ class Session(Picture):
 
     def find(self, how: Callable[..., Any], *inputs: Any, layer: str | None = None, **options: Any) -> Any:
         """What `how` finds in the model, which may run on `inputs`."""
-        from kerasrnn.viz.user_model import failures_of_a_run
+        from kerasrnn.viz.user_model import fails_alone, failures_of_a_run, reason_of
 
         try:
-            found = how(self.model, *inputs, layer=layer or self.layer, **options)
+            with self._warned():
+                found = how(self.model, *inputs, layer=layer or self.layer, **options)
+        except ValueError as error:
+            raise ValueError(reason_of(error)) from error
         except failures_of_a_run() as error:
-            raise ValueError(f"the model cannot be drawn with this input: {error}") from error
+            raise ValueError(f"the model cannot be drawn with this input: {reason_of(error)}") from error
+        except (TypeError, LookupError, AttributeError) as error:
+            own = fails_alone(self.model, self.inputs) if self.task is None and inputs else None
+            if own is None:
+                raise
+            raise ValueError(f"the model does not run on this input: {type(own).__name__}: {reason_of(own)}") from error
         if found.note and not self.is_page:  # a page has the other layers too
             self.say(found.note)
         return found
+
+    @contextlib.contextmanager
+    def _warned(self) -> Iterator[None]:
+        """What a model warns of while it runs, each once and on a line; not that one step has all of the attention."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.filterwarnings("ignore", message="You are using a softmax over axis")
+            yield
+        for text in dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught):
+            self.say(f"warning: {text}")
 
     def only_row(self) -> None:
         """Leave only the row to be drawn in the batch, where each row costs and the model takes any number of them."""

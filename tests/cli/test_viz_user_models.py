@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 from cli_cases import ok, run
-from user_models import CASES, SUBCLASSED, Case
+from user_models import CASES, SUBCLASSED, Case, T, floats, tokens
 
 ROOT = Path(__file__).parents[2]
 COMMANDS: dict[str, list[str]] = {
@@ -135,3 +136,56 @@ def test_tokens_for_a_model_of_vectors() -> None:
     assert refused.exit_code == 1
     assert len(refused.stderr.splitlines()) == 1
     assert "received (1, 3), which may be token ids: this model takes vectors" in refused.stderr
+
+
+@pytest.mark.usefixtures("users_classes")
+def test_a_model_that_does_not_run_on_its_input_is_one_line(here: Path) -> None:
+    """Whatever its own call raises, and without what Keras and TensorFlow put around it."""
+    arguments = saved(CASES["inputs by name"]())
+    np.savez("other.npz", x=floats(), loud=floats())
+    refused = run("viz", "gates", arguments[0], "--input", "other.npz", "--import", "users_classes")
+    assert refused.stderr == "Error: inputs: expected arrays named x, gain, received x, loud\n"
+    np.save("alone.npy", floats())
+    refused = run("viz", "gates", arguments[0], "--input", "alone.npy", "--import", "users_classes")
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("Error: the model does not run on this input: ")
+    assert len(refused.stderr.splitlines()) == 1
+    arguments = saved(CASES["Sequential"]())
+    np.save("large.npy", np.array([[1, 2, 300]]))
+    refused = run("viz", "gates", arguments[0], "--input", "large.npy")
+    expected = "the model cannot be drawn with this input: Embedding: indices[0,2] = 300 is not in [0, 9)"
+    assert refused.stderr == f"Error: {expected}\n"
+
+
+def test_layers_that_cannot_be_drawn_are_named_in_one_line(here: Path) -> None:
+    x = keras.Input((T, 4, 4, 1))
+    model = keras.Model(x, keras.layers.ConvLSTM2D(2, 2, name="film")(x))
+    arguments = saved(Case(model, np.ones((2, T, 4, 4, 1), "float32"), ()))
+    refused = run("viz", "gates", *arguments, "-q")
+    assert refused.stderr == "Error: layer: 'film' has states with more axes than units; only (b, u) can be shown\n"
+
+
+def test_one_step_gives_no_warning(here: Path) -> None:
+    """Attention over one step is 1 by definition, which is no news."""
+    arguments = saved(CASES["AdditiveAttention"]())
+    np.save("one.npy", np.array([[3]]))
+    for command in (["attention"], ["gates"], ["gradients"]):
+        result = run("viz", *command, arguments[0], "--input", "one.npy", "-q", "-o", "a.png", "--dpi", "30")
+        assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_what_a_model_warns_of_is_said_once_and_on_a_line(here: Path) -> None:
+    x = keras.Input((None,))
+    embedded = keras.layers.Embedding(9, 3, mask_zero=True)(x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = keras.Model(x, keras.layers.GRU(4)(keras.layers.Conv1D(3, 1)(embedded)))
+    arguments = saved(Case(model, tokens(), ()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        result = run("viz", "gradients", *arguments, "-o", "a.png", "--dpi", "30")
+    assert result.exit_code == 0
+    said = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
+    assert len(said) == 1
+    assert "was passed an input with a mask attached to it" in said[0]
+    assert "UserWarning" not in result.stderr

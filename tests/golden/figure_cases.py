@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -59,7 +60,7 @@ def drawn_texts(figure: Figure) -> list[tuple[Text, Bbox]]:
 
 def _labels_of_no_tick(figure: Figure) -> Iterator[Text]:
     """Labels that are not drawn: on the far side of the axes, or of ticks out of range."""
-    for axes in figure.axes:
+    for axes in figure.findobj(Axes):  # insets too
         for axis in (axes.xaxis, axes.yaxis):
             low, high = sorted(axis.get_view_interval())
             for tick in [*axis.majorTicks, *axis.minorTicks]:

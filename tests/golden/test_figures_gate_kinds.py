@@ -127,14 +127,6 @@ def test_one_panel_on_axes_of_somebody_else() -> None:
     assert token_text(words(6), np.tanh(arrays["cell"][:, 0]), ax=axes[1, 0]) is own
     assert gates_health({"forget": health(forget)}, ax=axes[1, 1]) is own
     np.testing.assert_allclose(axes[0, 0].lines[0].get_ydata(), forget.mean(axis=1))
-    two = {"input": forget, "forget": forget}
-    for draw, given in (
-        (gates_timeline, two),
-        (gates_saturation, {name: saturation(array) for name, array in two.items()}),
-        (gates_health, {name: health(array) for name, array in two.items()}),
-    ):
-        with pytest.raises(ValueError, match="ax: expected one "):
-            draw(given, ax=axes[0, 0])
     narrow = Figure().add_axes((0, 0, 0.2, 0.1))
     with pytest.raises(ValueError, match=r"ax: the text needs \d\.\d inches in height"):
         token_text(words(60), np.zeros(60), ax=narrow)

@@ -128,14 +128,6 @@ def test_on_axes_of_somebody_else(draw: Draw) -> None:
     check_layout(own)
 
 
-def test_one_axes_holds_one_panel(rng: np.random.Generator) -> None:
-    axes = Figure().add_subplot()
-    with pytest.raises(ValueError, match="ax: expected one head"):
-        attention_heatmap(rng.random((2, 3, 3)), ax=axes)
-    with pytest.raises(ValueError, match="ax: expected one array to draw on one axes, received forget, input"):
-        gates_heatmap({"forget": np.ones((2, 3)), "input": np.ones((2, 3))}, ax=axes)
-
-
 def test_gates_on_a_subfigure_fill_it(rng: np.random.Generator) -> None:
     own = Figure(figsize=(14, 7))
     left, right = own.subfigures(1, 2)

@@ -200,6 +200,24 @@ class Reader(keras.Model):
 
     def get_config(self):
         return super().get_config() | {"units": self.units, "cell": self.cell}
+
+
+@keras.saving.register_keras_serializable("mine")
+class Named(keras.Model):
+    """A model that takes its inputs, and gives its outputs, by name."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.reader = kl.LSTM(units, return_sequences=True, return_state=True)
+        self.head = kl.Dense(2, activation="softmax")
+
+    def call(self, inputs, training=False):
+        h, last, _ = self.reader(inputs["x"] * inputs["gain"])
+        return {"classes": self.head(h), "last": last}
+
+    def get_config(self):
+        return super().get_config() | {"units": self.units}
 '''
 
 
@@ -217,6 +235,14 @@ def subclassed() -> Case:
 
 def own_cell() -> Case:
     return _subclassed(True)
+
+
+def inputs_by_name() -> Case:
+    import users_classes
+
+    model, inputs = users_classes.Named(U), {"x": floats(), "gain": np.full((B, 1, 1), 2.0, "float32")}
+    model(inputs)
+    return Case(model, inputs, RECURRENT, "users_classes")
 
 
 CASES: dict[str, Callable[[], Case]] = {
@@ -242,4 +268,5 @@ CASES: dict[str, Callable[[], Case]] = {
     "attention alone": attention_alone,
     "subclassed": subclassed,
     "a cell of one's own": own_cell,
+    "inputs by name": inputs_by_name,
 }

@@ -26,8 +26,8 @@ class Entry:
     Args:
         observed: the model under observation.
         layer: the layer's name, or None.
-
         score: what is watched at the other end.
+        check: called with the shape (b, t, d) of e as soon as it is known, to raise what speaks against going on.
 
     Attributes:
         mask: (b, t) bool, which of the vectors count.
@@ -37,7 +37,14 @@ class Entry:
         RuntimeError: watching changes the model's output.
     """
 
-    def __init__(self, observed: Observed, layer: str | None, score: Score) -> None:
+    def __init__(
+        self,
+        observed: Observed,
+        layer: str | None,
+        score: Score,
+        *,
+        check: Callable[[tuple[int, ...]], None] | None = None,
+    ) -> None:
         self._observed, self._score = observed, score
         model = observed.model
         self._mask: Tensor = None
@@ -54,6 +61,8 @@ class Entry:
 
         def look(vectors: Tensor) -> Tensor:
             shape[:] = vectors.shape
+            if check is not None:
+                check(tuple(shape))
             return vectors
 
         outputs = self.run(look)

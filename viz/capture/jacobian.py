@@ -1,5 +1,6 @@
 """What each output reads: the sensitivity of its logit to every step of the input."""
 
+import functools
 from typing import Any
 
 import keras
@@ -55,14 +56,9 @@ def capture_jacobian(
 
     with observing(model, inputs) as observed:
         score = Score(model, observed.reference, target)
-        entry = Entry(observed, layer, score)
         length = score.steps or 1
+        entry = Entry(observed, layer, score, check=functools.partial(_check_size, length))
         batch, reads = entry.mask.shape
-        if batch * length * reads > _MOST:
-            raise ValueError(
-                f"inputs: expected at most {_MOST:,} pairs of an output step and an input step, received {batch} rows "
-                f"of {length} by {reads}; give fewer or shorter rows"
-            )
         mask = _output_mask(observed.reference, entry.mask, (batch, length))
         matrix = np.zeros((batch, length, reads))
         places = np.argwhere(mask)  # (row, step)
@@ -94,6 +90,15 @@ def capture_jacobian(
         entry.note,
         {"of": score.text, "causal": causal},
     )
+
+
+def _check_size(length: int, shape: tuple[int, ...]) -> None:
+    batch, reads = shape[:2]
+    if batch * length * reads > _MOST:
+        raise ValueError(
+            f"inputs: expected at most {_MOST:,} pairs of an output step and an input step, received {batch} "
+            f"row{'s'[: batch != 1]} of {length} by {reads}; give fewer or shorter rows"
+        )
 
 
 class _Watched:

@@ -1,5 +1,6 @@
 """Watching a model's real run: methods replaced on instances for one eager call, then everything as it was."""
 
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -78,11 +79,14 @@ def observing(model: Any, inputs: Any, *, plain: bool = True) -> Iterator[Observ
 
 @contextmanager
 def replaced(replacements: list[tuple[Any, str, Any]]) -> Iterator[None]:
-    """Set methods on instances, past Keras' attribute tracking, and take them away again whatever happens."""
+    """Set methods on instances, past Keras' attribute tracking, and take them away again whatever happens.
+
+    What they raise arrives as it is: Keras would put the arguments of every call around it.
+    """
     before = [(item, name, name in vars(item), vars(item).get(name)) for item, name, _ in replacements]
     try:
         for item, name, value in replacements:
-            object.__setattr__(item, name, value)
+            object.__setattr__(item, name, _as_it_is(value))
         yield
     finally:
         for item, name, own, value in before:
@@ -90,6 +94,22 @@ def replaced(replacements: list[tuple[Any, str, Any]]) -> Iterator[None]:
                 object.__setattr__(item, name, value)
             elif name in vars(item):
                 object.__delattr__(item, name)
+
+
+def _as_it_is(method: Any) -> Any:
+    """A method whose errors Keras takes for ones that it has explained already."""
+    if not callable(method):
+        return method
+
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except Exception as error:
+            vars(error).setdefault("_keras_call_info_injected", True)
+            raise
+
+    return call
 
 
 def watched_loop(

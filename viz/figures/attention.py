@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from kerasrnn.viz.arrays import checked_mask
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of, scale_beside
+from kerasrnn.viz.figures.layout import Page, Size, fitted, inches, root_of, scale_beside, wanted_size
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, text_size, true_runs
 from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import BASE_FAMILY
@@ -54,16 +54,17 @@ def attention_heatmap(
         first: the number of the first produced step, where they are a window of a longer sequence.
         theme: `light`, `dark` or `print`.
         size: inches, width and height; by default what the tokens need.
-        ax: axes to draw a single head on, in place of a new figure; `size` is then theirs.
+        ax: axes to draw on, in place of a new figure; `size` is then theirs. A single head takes them, several share
+            their place.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: `alignment` is not of rank 2 or 3, is empty, or a mask does not fit it; several heads for one `ax`;
-            an unknown theme; a size too small.
+        ValueError: `alignment` is not of rank 2 or 3, is empty, or a mask does not fit it; an unknown theme; a size
+            too small.
     """
-    wanted_wide, wanted_high = checked_size(size) or (None, None)
+    wanted_wide, wanted_high = wanted_size(size, ax)
     weights = np.asarray(alignment, dtype=float)
     if weights.ndim == 2:
         weights = weights[None]
@@ -74,9 +75,7 @@ def attention_heatmap(
     rows = checked_mask(mask, (steps,), "mask", "t")
     columns = checked_mask(source_mask, (sources,), "source_mask", "s")
 
-    if ax is not None:
-        if heads > 1:
-            raise ValueError(f"ax: expected one head (t, s) to draw on one axes, received {heads}")
+    if ax is not None and heads == 1:
         wide, high = inches(ax)
         top = Labels(source_tokens, sources, wide / sources, "top")
         _panel(ax, weights[0], rows, columns, min(wide / sources, high / steps))
@@ -105,7 +104,7 @@ def attention_heatmap(
     full_wide = margin_left + plot_wide + max(1.05 + strip, top.overhang + 0.1)
     full_wide = wanted_wide or max(full_wide, heading.width + 0.44)
 
-    page = Page(full_wide, margin_top + down * high + (down - 1) * gap_y + below)
+    page = Page(full_wide, margin_top + down * high + (down - 1) * gap_y + below, ax)
     panels = []
     for head in range(heads):
         row, column = divmod(head, across)
@@ -133,7 +132,7 @@ def attention_heatmap(
     page.text(margin_left, margin_top - top.thickness - 0.12, "source →", va="bottom", **text)
     page.text(0.22, margin_top, "← produced" if _length("← produced") <= high else "←", va="top", rotation=90, **text)
     _scale(page, panels[0].images[0], margin_left + plot_wide + strip + 0.2, margin_top, min(down * high, 3.2))
-    return page.figure
+    return root_of(page.figure)
 
 
 def _entropies(axes: Axes, panel: Axes, values: np.ndarray, rows: np.ndarray) -> None:

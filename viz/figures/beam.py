@@ -11,7 +11,7 @@ from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, inches
+from kerasrnn.viz.figures.layout import Page, Size, checked_size, inches, root_of
 from kerasrnn.viz.figures.style import TEXT_SIZE, Title, styled, text_size
 from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import drawable, fonts_for
@@ -50,6 +50,7 @@ def beam_tree(
     first: int = 0,
     theme: str = "light",
     size: Size | None = None,
+    ax: Axes | None = None,
 ) -> Figure:
     """Draw a beam search: a column a step, the best hypothesis on top, a line from each to the one it goes on from.
 
@@ -70,6 +71,7 @@ def beam_tree(
         first: the number of the first step.
         theme: `light`, `dark` or `print`.
         size: inches, width and height; by default what the steps need. Long searches are broken into rows.
+        ax: axes in whose place all of it is drawn, instead of a new figure; `size` is then theirs.
 
     Returns:
         The figure.
@@ -78,7 +80,7 @@ def beam_tree(
         ValueError: arrays that are empty or do not fit each other, ids or parents that are not there, more steps than a
             figure holds, an unknown theme, or a size too small.
     """
-    wanted = checked_size(size)
+    wanted = checked_size(size) if ax is None else inches(ax)
     tree = _tree(tokens, parents, scores, len(vocabulary), finished, before)
     steps, width = tree.tokens.shape
     texts = [[label(vocabulary[i], 10) for i in row] for row in tree.tokens]
@@ -110,7 +112,7 @@ def beam_tree(
                 f"and {_LEFT + right + 0.3 * per_row:.1f} of width where it was given {wanted[0]:g}x{wanted[1]:g}"
             )
         full_wide, full_high = wanted
-    page = Page(full_wide, full_high)
+    page = Page(full_wide, full_high, ax)
     for block in range(blocks):
         start, stop = block * per_row, min((block + 1) * per_row, steps)
         axes = page.axes(_LEFT, margin + block * (high + _GAP), natural * (stop - start), high)
@@ -118,7 +120,7 @@ def beam_tree(
     heading.put(page.figure, 0.22, 0.2)
     _scale(page, _LEFT + per_row * natural + 0.2, margin, min(high, 2.6))
     _results(page, said, margin + blocks * high + (blocks - 1) * _GAP + 0.3)
-    return page.figure
+    return root_of(page.figure)
 
 
 def _tree(tokens: Any, parents: Any, scores: Any, known: int, finished: Any, earlier: Any) -> _Tree:

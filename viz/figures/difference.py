@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from kerasrnn.viz.arrays import checked_mask
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, scale_beside
+from kerasrnn.viz.figures.layout import Page, Size, fitted, inches, root_of, scale_beside, wanted_size
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, true_runs
 from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import fonts_for
@@ -50,16 +50,17 @@ def difference_heatmap(
         first: the number of the first step, where they are a window of a longer sequence.
         theme: `light`, `dark` or `print`.
         size: inches, width and height; by default what the panels need.
-        ax: axes to draw a single panel on, in place of a new figure; `size` is then theirs.
+        ax: axes to draw on, in place of a new figure; `size` is then theirs. A single panel takes them, several share
+            their place.
 
     Returns:
         The figure.
 
     Raises:
         ValueError: nothing to draw, arrays of other ranks or numbers of steps, masks that do not fit, a limit that is
-            not above 0; several panels for one `ax`; an unknown theme; a size too small.
+            not above 0; an unknown theme; a size too small.
     """
-    wanted = checked_size(size) or (None, None)
+    wanted = wanted_size(size, ax)
     panels, attends = _panels(differences)
     steps = next(iter(panels.values())).shape[0 if attends else 1]
     kept = checked_mask(mask, (steps,), "mask", "t")
@@ -74,9 +75,7 @@ def difference_heatmap(
         return Labels(across_tokens, count, width / count, above, 0 if attends else first)
 
     count = len(columns)
-    if ax is not None:
-        if len(panels) > 1:
-            raise ValueError(f"ax: expected one panel to draw on one axes, received {len(panels)}")
+    if ax is not None and len(panels) == 1:
         wide, high = inches(ax)
         edge = labels(wide, count)
         ((name, array),) = panels.items()
@@ -87,8 +86,7 @@ def difference_heatmap(
         if not attends:
             _caption(ax, name)
         scale_beside(ax, ax.images[0], *_ticks(end), size=TEXT_SIZE - 1)
-        root: Any = ax.get_figure(root=True)
-        return root
+        return root_of(ax)
 
     grid = _grid(list(panels), attends)
     across, down = len(grid), max(map(len, grid))
@@ -107,7 +105,7 @@ def difference_heatmap(
     natural_high = min(0.4 * steps, _HIGHEST) if attends else min(max(_HIGHEST / down - 0.1, 0.85), 2.6)
     high = fitted(natural_high, wanted[1], margin + below, down, _GAP_Y)
     page = Page(wanted[0] or max(left + plot + max(right, edge.overhang + 0.1), heading.width + 0.44),
-                margin + down * high + (down - 1) * _GAP_Y + below)  # fmt: skip
+                margin + down * high + (down - 1) * _GAP_Y + below, ax)  # fmt: skip
     for column, names in enumerate(grid):
         for row, name in enumerate(names):
             axes = page.axes(left + column * (wide + _GAP_X), margin + row * (high + _GAP_Y), wide, high)
@@ -127,13 +125,13 @@ def difference_heatmap(
     heading.put(page.figure, 0.22, 0.2)
     bar_axes = page.axes(left + plot + 0.2, margin, 0.14, min(down * high + (down - 1) * _GAP_Y, 3.2))
     ticks, names = _ticks(end)
-    bar = Colorbar(bar_axes, page.figure.axes[0].images[0], ticks=ticks)
+    bar = Colorbar(bar_axes, axes.images[0], ticks=ticks)
     bar.set_ticklabels(names)
     bar.outline.set_visible(False)
     bar_axes.tick_params(labelsize=TEXT_SIZE - 1, length=2, labelcolor=look().quiet)
     if inches(bar_axes)[1] >= 1.4:
         bar.set_label("second − first", size=TEXT_SIZE, color=look().quiet)
-    return page.figure
+    return root_of(page.figure)
 
 
 def _panels(differences: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], bool]:

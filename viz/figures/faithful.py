@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted
+from kerasrnn.viz.figures.layout import Page, Size, fitted, root_of, wanted_size
 from kerasrnn.viz.figures.style import TEXT_SIZE, Title, styled
 from kerasrnn.viz.figures.themes import look
 
@@ -24,6 +24,7 @@ def faithfulness(
     title: str | None = None,
     theme: str = "light",
     size: Size | None = None,
+    ax: Axes | None = None,
 ) -> Figure:
     """Draw how weights agree with gradients, and what permuting them changes.
 
@@ -39,6 +40,7 @@ def faithfulness(
         title: a line above; lines too long are wrapped.
         theme: `light`, `dark` or `print`.
         size: inches, width and height.
+        ax: axes in whose place both are drawn, instead of a new figure; `size` is then theirs.
 
     Returns:
         The figure.
@@ -46,7 +48,7 @@ def faithfulness(
     Raises:
         ValueError: no rows, arrays that do not fit each other, an unknown theme, or a size too small.
     """
-    wanted = checked_size(size) or (None, None)
+    wanted = wanted_size(size, ax)
     taus, weights, distances = (np.asarray(each, dtype=float) for each in (tau, strongest, variation))
     if taus.ndim != 1 or weights.shape != taus.shape or distances.shape[:1] != taus.shape or distances.ndim != 2:
         shapes = taus.shape, weights.shape, distances.shape
@@ -57,11 +59,11 @@ def faithfulness(
     heading = Title(title, 2 * wide + _GAP)
     margin, below = 0.2 + heading.height + 0.34, 0.62
     high = fitted(_HIGH, wanted[1], margin + below)
-    page = Page(wanted[0] or max(_LEFT + 2 * wide + _GAP + _RIGHT, heading.width + 0.44), margin + high + below)
+    page = Page(wanted[0] or max(_LEFT + 2 * wide + _GAP + _RIGHT, heading.width + 0.44), margin + high + below, ax)
     heading.put(page.figure, 0.22, 0.2)
     _histogram(page.axes(_LEFT, margin, wide, high), taus)
     _scatter(page.axes(_LEFT + wide + _GAP, margin, wide, high), weights, distances)
-    return page.figure
+    return root_of(page.figure)
 
 
 def _histogram(axes: Axes, taus: np.ndarray) -> None:

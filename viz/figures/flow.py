@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.path import Path
 
 from kerasrnn.viz.arrays import checked_mask
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches
+from kerasrnn.viz.figures.layout import Page, Size, fitted, inches, root_of, wanted_size
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, text_size, true_runs
 from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import fonts_for
@@ -54,18 +54,19 @@ def attention_flow(
         first: the number of the first produced step, where they are a window of a longer sequence.
         theme: `light`, `dark` or `print`.
         size: inches, width and height; by default what the tokens need.
-        ax: axes to draw a single head on, in place of a new figure; `size` is then theirs.
+        ax: axes to draw on, in place of a new figure; `size` is then theirs. A single head takes them, several share
+            their place.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: `alignment` is not of rank 2 or 3, is empty, or a mask does not fit it; several heads for one `ax`;
-            a `mass` that is no share; an unknown theme; a size too small.
+        ValueError: `alignment` is not of rank 2 or 3, is empty, or a mask does not fit it; a `mass` that is no share;
+            an unknown theme; a size too small.
 
     Reference: H. Strobelt et al., Seq2Seq-Vis, IEEE TVCG 25(1), 2019, section 5.1.
     """
-    wanted = checked_size(size) or (None, None)
+    wanted = wanted_size(size, ax)
     weights = np.asarray(alignment, dtype=float)
     weights = weights[None] if weights.ndim == 2 else weights
     if weights.ndim != 3 or 0 in weights.shape:
@@ -75,16 +76,13 @@ def attention_flow(
     rows, columns = checked_mask(mask, (steps,), "mask", "t"), checked_mask(source_mask, (sources,), "source_mask", "s")
     links = smallest_sets(weights, mass) & rows[:, None] & columns
 
-    if ax is not None:
-        if heads > 1:
-            raise ValueError(f"ax: expected one head (t, s) to draw on one axes, received {heads}")
+    if ax is not None and heads == 1:
         wide, _ = inches(ax)
         top = Labels(source_tokens, sources, wide / sources, "top")
         bottom = Labels(tokens, steps, wide / steps, "bottom", first)
         _panel(ax, weights[0], links[0], rows, columns, top, bottom)
         Title(title, wide).above(ax, 0.12 + top.thickness)
-        root: Any = ax.get_figure(root=True)
-        return root
+        return root_of(ax)
 
     left, right, gap = 0.95, 0.45, 0.42
     wide = fitted(min(max(_PITCH * max(steps, sources), _NARROWEST), _WIDEST), wanted[0], left + right)
@@ -96,7 +94,7 @@ def attention_flow(
     high = fitted(max(_HIGH - 0.3 * (heads - 1), _LOW), wanted[1], margin + below, heads, gap)
     full = left + wide + max(right, top.overhang + 0.1)
     full = wanted[0] or max(full, heading.width + 0.44)
-    page = Page(full, margin + heads * high + (heads - 1) * gap + below)
+    page = Page(full, margin + heads * high + (heads - 1) * gap + below, ax)
     for head in range(heads):
         axes = page.axes(left, margin + head * (high + gap), wide, high)
         _panel(axes, weights[head], links[head], rows, columns, top if head == 0 else None,
@@ -112,7 +110,7 @@ def attention_flow(
     if text_size(said, fonts_for([said]), TEXT_SIZE)[0] > page.wide - left:
         said = f"links carry {100 * mass:g} % of each row"
     page.text(left, page.high - 0.12, said, va="bottom", **text)
-    return page.figure
+    return root_of(page.figure)
 
 
 def _panel(
@@ -126,6 +124,7 @@ def _panel(
 ) -> None:
     steps, sources = weights.shape
     produced = axes.twiny()
+    produced.set_facecolor("none")  # over an inset it would hide the links
     axes.set(xlim=(-0.5, sources - 0.5), ylim=(0, 1), yticks=[], xticks=[])
     produced.set(xlim=(-0.5, steps - 0.5), xticks=[])
     for each in (axes, produced):

@@ -47,15 +47,16 @@ def gates_heatmap(
         first: the number of the first step, where they are a window of a longer sequence.
         theme: `light`, `dark` or `print`.
         size: inches, width and height; by default what panels and tokens need.
-        ax: axes to draw a single array on, in place of a new figure; `size` is then theirs.
+        ax: axes to draw on, in place of a new figure; `size` is then theirs. A single array takes them, several share
+            their place.
         figure: an empty figure or subfigure to draw on, in place of a new one; `size` is then its own.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: no arrays, arrays that are not of rank 2 or differ in t, a mask that does not fit them; several
-            arrays for one `ax`; an unknown theme; a size too small.
+        ValueError: no arrays, arrays that are not of rank 2 or differ in t, a mask that does not fit them; an
+            unknown theme; a size too small.
     """
     values, kept = checked_panels(arrays, mask)
 

@@ -9,7 +9,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of
+from kerasrnn.viz.figures.layout import Page, Size, fitted, inches, root_of, wanted_size
 from kerasrnn.viz.figures.style import TEXT_SIZE, Title, styled, text_size
 from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import drawable, fonts_for
@@ -40,23 +40,23 @@ def gates_health(
         title: a line above; lines too long are wrapped.
         theme: `light`, `dark` or `print`.
         size: inches, width and height; by default what the strips need.
-        ax: axes to draw a single strip on, without legend, in place of a new figure; `size` is then theirs.
+        ax: axes to draw on, in place of a new figure; `size` is then theirs. A single strip takes them, without a
+            legend; several share their place.
         figure: an empty figure or subfigure to draw on, in place of a new one; `size` is then its own.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: nothing to draw, several strips for one `ax`, an unknown theme, or a size too small.
+        ValueError: nothing to draw, an unknown theme, or a size too small.
     """
-    wanted_wide, wanted_high = (inches(figure) if figure is not None else checked_size(size)) or (None, None)
+    place = figure if ax is None else ax
+    wanted_wide, wanted_high = wanted_size(size, place)
     if not health:
         raise ValueError("health: expected at least one gate or state, received none")
     names = sorted(health, key=lambda name: (list(health).index(_first_of(name, health)), rank(name)))
     most = max(len(item.variance) for item in health.values())
-    if ax is not None:
-        if len(names) > 1:
-            raise ValueError(f"ax: expected one gate or state to draw on one axes, received {', '.join(names)}")
+    if ax is not None and len(names) == 1:
         _strip(ax, health[names[0]], most)
         return root_of(ax)
     captions = [drawable(visible(caption_of(name).split(" (")[0])) for name in names]
@@ -71,7 +71,7 @@ def gates_health(
     high = fitted(_STRIP * len(names) + gap * (len(names) - 1), wanted_high, margin_top + below)
     gap = _GAP if wanted_high is None else min(_GAP, high / len(names) * 0.3)
     strip = (high - gap * (len(names) - 1)) / len(names)
-    page = Page(margin_left + wide + margin_right, margin_top + high + below, figure)
+    page = Page(margin_left + wide + margin_right, margin_top + high + below, place)
     style: dict[str, Any] = {"size": TEXT_SIZE, "va": "center", "parse_math": False, "family": families}
     for row, name in enumerate(names):
         top = margin_top + row * (strip + gap)
@@ -137,10 +137,8 @@ def _legend(page: Page, top: float, health: Mapping[str, Health]) -> None:
         if x > 0.3 and x + taken > page.wide - 0.1:
             x, line = 0.3, line + 0.2
         place = (x / page.wide, 1 - (top + line + 0.06) / page.high)
-        box = Rectangle(
-            place, 0.14 / page.wide, 0.12 / page.high, facecolor=colour, transform=page.figure.transSubfigure
-        )
-        page.figure.add_artist(box)
+        whole = page.figure.transAxes if isinstance(page.figure, Axes) else page.figure.transSubfigure
+        page.figure.add_artist(Rectangle(place, 0.14 / page.wide, 0.12 / page.high, facecolor=colour, transform=whole))
         style: dict[str, Any] = {"size": TEXT_SIZE - 1, "color": look().quiet, "va": "center", "ha": "left"}
         page.text(x + 0.2, top + line, text, **style)
         x += taken

@@ -95,6 +95,7 @@ def intervention_bars(
     axes.set_xlabel("target" if measure == "log p" else "step")
     if top is not None:
         twin = axes.twiny()
+        twin.set_facecolor("none")
         twin.set_xlim(axes.get_xlim())
         twin.spines[:].set_visible(False)
         top.put(twin)

@@ -54,6 +54,11 @@ def inches(place: Figure | SubFigure | Axes) -> Size:
     return float(place.bbox.width / dpi), float(place.bbox.height / dpi)
 
 
+def wanted_size(size: Any, place: Figure | SubFigure | Axes | None) -> Size | tuple[None, None]:
+    """Width and height in inches that a picture must take: those of the place it is drawn on, or the ones asked for."""
+    return (inches(place) if place is not None else checked_size(size)) or (None, None)
+
+
 def root_of(place: Figure | SubFigure | Axes) -> Figure:
     """The figure that somebody's axes or subfigure belong to."""
     figure = place.get_figure(root=True)
@@ -63,27 +68,38 @@ def root_of(place: Figure | SubFigure | Axes) -> Figure:
 
 
 class Page:
-    """A new figure of the given size, or the one handed in.
+    """A new figure of the given size, or the place handed in.
 
     Args:
         wide: inches.
         high: inches.
-        figure: a figure or subfigure to draw on, whose size must be that; None makes one.
+        place: a figure, subfigure or axes to draw on, whose size must be that; None makes a figure. Axes show nothing
+            of their own any more: what is drawn lies within them.
     """
 
-    def __init__(self, wide: float, high: float, figure: Figure | SubFigure | None = None) -> None:
+    def __init__(self, wide: float, high: float, place: Figure | SubFigure | Axes | None = None) -> None:
         self.wide, self.high = wide, high
-        self.figure: Any = Figure(figsize=(wide, high)) if figure is None else figure
-        self.figure.set_facecolor(look().paper)
+        self.figure: Any = Figure(figsize=(wide, high)) if place is None else place
+        if isinstance(place, Axes):
+            place.set_axis_off()
+        else:
+            self.figure.set_facecolor(look().paper)
 
     def axes(self, x: float, top: float, wide: float, high: float) -> Axes:
         """Axes whose upper left corner is `x` from the left edge and `top` from the upper one."""
         place = (x / self.wide, 1 - (top + high) / self.high, wide / self.wide, high / self.high)
-        return self.figure.add_axes(place)
+        return self.figure.inset_axes(place) if isinstance(self.figure, Axes) else self.figure.add_axes(place)
 
     def text(self, x: float, top: float, text: str, **style: Any) -> None:
         """A text at a place counted as for `axes`."""
-        self.figure.text(x / self.wide, 1 - top / self.high, text, **style)
+        write_on(self.figure, x / self.wide, 1 - top / self.high, text, **style)
+
+
+def write_on(place: Figure | SubFigure | Axes, x: float, y: float, text: str, **style: Any) -> None:
+    """A text on a figure, a subfigure or axes, at shares of its width and height."""
+    if isinstance(place, Axes):
+        style["transform"] = place.transAxes
+    place.text(x, y, text, **style)
 
 
 def scale_beside(axes: Axes, image: Any, ticks: list[float], labels: list[str], *, size: float) -> Colorbar:

@@ -9,7 +9,7 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted
+from kerasrnn.viz.figures.layout import Page, Size, fitted, root_of, wanted_size
 from kerasrnn.viz.figures.style import TEXT_SIZE, Title, styled, text_size
 from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import drawable, fonts_for
@@ -43,6 +43,7 @@ def match_contexts(
     title: str | None = None,
     theme: str = "light",
     size: Size | None = None,
+    ax: Axes | None = None,
 ) -> Figure:
     """Draw spans in their contexts, one a row, the span of each framed and all beginning at the same place.
 
@@ -54,6 +55,7 @@ def match_contexts(
         title: a line above; lines too long are wrapped.
         theme: `light`, `dark` or `print`.
         size: inches, width and height; by default what the tokens need.
+        ax: axes in whose place all of it is drawn, instead of a new figure; `size` is then theirs.
 
     Returns:
         The figure.
@@ -62,7 +64,7 @@ def match_contexts(
         ValueError: no contexts, or shares, tokens and spans that do not fit each other; an unknown theme; a size too
             small.
     """
-    wanted = checked_size(size) or (None, None)
+    wanted = wanted_size(size, ax)
     if not contexts:
         raise ValueError("contexts: expected at least one, received none")
     for context in contexts:
@@ -84,7 +86,7 @@ def match_contexts(
     heading = Title(title, max(wide + left, 5.0 if wanted[0] is None else 0.0))
     margin = 0.2 + heading.height + 0.08
     high = fitted(_LINE * len(contexts), wanted[1], margin + _BELOW)
-    page = Page(wanted[0] or max(left + wide + _RIGHT, heading.width + 0.44), margin + high + _BELOW)
+    page = Page(wanted[0] or max(left + wide + _RIGHT, heading.width + 0.44), margin + high + _BELOW, ax)
     axes = page.axes(left, margin, wide, high)
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(len(contexts) - 0.5, -0.5), xticks=[])
     axes.spines[:].set_visible(False)
@@ -103,7 +105,7 @@ def match_contexts(
     bar_axes.tick_params(labelsize=TEXT_SIZE - 1, length=2, labelcolor=look().quiet)
     if high >= 1.2:
         bar.set_label("share of units on", size=TEXT_SIZE, color=look().quiet)
-    return page.figure
+    return root_of(page.figure)
 
 
 def _cells(axes: Axes, contexts: Sequence[Context], before: int, columns: int) -> None:

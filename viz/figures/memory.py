@@ -9,7 +9,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
 from kerasrnn.viz.arrays import checked_mask
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of, scale_beside
+from kerasrnn.viz.figures.layout import Page, Size, fitted, inches, root_of, scale_beside, wanted_size
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, text_size, true_runs
 from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import drawable, fonts_for
@@ -33,13 +33,14 @@ def gates_memory(
     first: int = 0,
     theme: str = "light",
     size: Size | None = None,
+    ax: Axes | None = None,
     figure: Figure | SubFigure | None = None,
 ) -> Figure:
     """Draw a histogram of half-lives, and under it the retention from step to step; a column a part of the layer.
 
     Both follow the direct path alone, on which a gate keeps a share of the state: what recurrent weights bring back
     does not count. The dotted line is the length of the sequence: units to its right keep half of what they have read
-    to the end. Two panels belong together, so there is no `ax`; `figure` may be a subfigure.
+    to the end.
 
     Args:
         half_lives: steps (u,) by label, usually `forward` and `backward`; a label may be empty.
@@ -53,6 +54,7 @@ def gates_memory(
         first: the number of the first step, where they are a window of a longer sequence.
         theme: `light`, `dark` or `print`.
         size: inches, width and height; by default what the panels need.
+        ax: axes in whose place all of it is drawn, instead of a new figure; `size` is then theirs.
         figure: an empty figure or subfigure to draw on, in place of a new one; `size` is then its own.
 
     Returns:
@@ -62,7 +64,8 @@ def gates_memory(
         ValueError: no parts, labels or shapes that do not agree, negative half-lives, more than 2000 steps, an unknown
             theme, or a size too small.
     """
-    wanted_wide, wanted_high = (inches(figure) if figure is not None else checked_size(size)) or (None, None)
+    place = figure if ax is None else ax
+    wanted_wide, wanted_high = wanted_size(size, place)
     steps = _steps(half_lives, retention)
     kept = checked_mask(mask, (steps,), letters="t")
     across, gap_x, gap_y, margin_right = len(half_lives), 1.3, 0.95, 0.75
@@ -79,7 +82,7 @@ def gates_memory(
     left = Labels(tokens, steps, high / steps, "left", first)
     full_wide = margin_left + across * wide + (across - 1) * gap_x + margin_right
     full_wide = wanted_wide or max(full_wide, heading.width + 0.44)
-    page = Page(full_wide, margin_top + upper + gap_y + high + below, figure)
+    page = Page(full_wide, margin_top + upper + gap_y + high + below, place)
     for column, label in enumerate(half_lives):
         x = margin_left + column * (wide + gap_x)
         colour = look().lines[1 if label == "backward" else 0]

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from kerasrnn.viz.arrays import checked_mask
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of
+from kerasrnn.viz.figures.layout import Page, Size, fitted, inches, root_of, wanted_size
 from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title
 from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import fonts_for
@@ -58,12 +58,11 @@ def panels(
     """A figure with one panel a name, `draw` called for each; a column for each prefix, steps along the bottom.
 
     Raises:
-        ValueError: several names for one `ax`, or a size too small.
+        ValueError: a size too small.
     """
-    wanted_wide, wanted_high = (inches(figure) if figure is not None else checked_size(size)) or (None, None)
-    if ax is not None:
-        if len(names) > 1:
-            raise ValueError(f"ax: expected one array to draw on one axes, received {', '.join(names)}")
+    place = figure if ax is None else ax
+    wanted_wide, wanted_high = wanted_size(size, place)
+    if ax is not None and len(names) == 1:
         draw(ax, names[0])
         Labels(tokens, steps, inches(ax)[0] / steps, "bottom", first).put(ax)
         return root_of(ax)
@@ -81,7 +80,7 @@ def panels(
     high = fitted(natural, wanted_high, margin_top + bottom.thickness + 0.42, down, gap_y)
     full_wide = wanted_wide or max(margin_left + plot_wide + margin_right, heading.width + 0.44)
 
-    page = Page(full_wide, margin_top + down * high + (down - 1) * gap_y + bottom.thickness + 0.42, figure)
+    page = Page(full_wide, margin_top + down * high + (down - 1) * gap_y + bottom.thickness + 0.42, place)
     for column, group in enumerate(columns):
         for row, name in enumerate(group):
             axes = page.axes(margin_left + column * (wide + gap_x), margin_top + row * (high + gap_y), wide, high)

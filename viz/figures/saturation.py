@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, root_of
+from kerasrnn.viz.figures.layout import Page, Size, fitted, root_of, wanted_size
 from kerasrnn.viz.figures.panels import put_caption
 from kerasrnn.viz.figures.style import TEXT_SIZE, Title, styled
 from kerasrnn.viz.figures.themes import look
@@ -38,23 +38,22 @@ def gates_saturation(
         title: a line above; lines too long are wrapped.
         theme: `light`, `dark` or `print`.
         size: inches, width and height; by default what the panels need.
-        ax: axes to draw a single gate on, in place of a new figure; `size` is then theirs.
+        ax: axes to draw on, in place of a new figure; `size` is then theirs. A single gate takes them, several share
+            their place.
         figure: an empty figure or subfigure to draw on, in place of a new one; `size` is then its own.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: no gates, shares outside 0 and 1 or whose sum is above 1; several gates for one `ax`; an unknown
-            theme; a size too small.
+        ValueError: no gates, shares outside 0 and 1 or whose sum is above 1; an unknown theme; a size too small.
     """
-    wanted_wide, wanted_high = (inches(figure) if figure is not None else checked_size(size)) or (None, None)
+    place = figure if ax is None else ax
+    wanted_wide, wanted_high = wanted_size(size, place)
     pairs = {name: _checked(name, pair) for name, pair in shares.items()}
     if not pairs:
         raise ValueError("shares: expected at least one gate, received none")
-    if ax is not None:
-        if len(pairs) > 1:
-            raise ValueError(f"ax: expected one gate to draw on one axes, received {', '.join(pairs)}")
+    if ax is not None and len(pairs) == 1:
         ((name, pair),) = pairs.items()
         _panel(ax, name, pair, left=True, bottom=True)
         return root_of(ax)
@@ -72,11 +71,11 @@ def gates_saturation(
     high = fitted(wide if wanted_wide is None else natural, wanted_high, margin_top + below, down, gap_y)
     full_wide = margin_left + across * wide + (across - 1) * gap_x + margin_right
     full_wide = wanted_wide or max(full_wide, heading.width + 0.44)
-    page = Page(full_wide, margin_top + down * high + (down - 1) * gap_y + below, figure)
+    page = Page(full_wide, margin_top + down * high + (down - 1) * gap_y + below, place)
     for row, names in enumerate(grid):
         for column, name in enumerate(names):
-            place = (margin_left + column * (wide + gap_x), margin_top + row * (high + gap_y))
-            _panel(page.axes(*place, wide, high), name, pairs[name], left=column == 0, bottom=row == down - 1)
+            corner = (margin_left + column * (wide + gap_x), margin_top + row * (high + gap_y))
+            _panel(page.axes(*corner, wide, high), name, pairs[name], left=column == 0, bottom=row == down - 1)
     heading.put(page.figure, 0.22, 0.2)
     return root_of(page.figure)
 

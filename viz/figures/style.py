@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 from matplotlib.transforms import ScaledTranslation
 
-from kerasrnn.viz.figures.layout import inches
+from kerasrnn.viz.figures.layout import inches, write_on
 from kerasrnn.viz.figures.themes import look, themed
 from kerasrnn.viz.fonts import drawable, fonts_for
 from kerasrnn.viz.tokens import label, title_text
@@ -211,7 +211,7 @@ class Title:
         """Draw the title with its upper left corner at `x`, `top`, in inches from the figure's upper left."""
         wide, high = inches(figure)
         if self.text:
-            figure.text(x / wide, 1 - top / high, self.text, ha="left", va="top", parse_math=False, **self._font)
+            write_on(figure, x / wide, 1 - top / high, self.text, ha="left", va="top", parse_math=False, **self._font)
 
     def above(self, axes: Axes, pad: float) -> None:
         """Make it the title of axes that somebody else has placed, `pad` inches above them."""

@@ -41,7 +41,8 @@ def gates_timeline(
         first: the number of the first step, where they are a window of a longer sequence.
         theme: `light`, `dark` or `print`.
         size: inches, width and height; by default what panels and tokens need.
-        ax: axes to draw a single array on, in place of a new figure; `size` is then theirs.
+        ax: axes to draw on, in place of a new figure; `size` is then theirs. A single array takes them, several share
+            their place.
         figure: an empty figure or subfigure to draw on, in place of a new one; `size` is then its own.
 
     Returns:

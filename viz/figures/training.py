@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from kerasrnn.viz.figures.bptt import norm_scale, power
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, scale_beside
+from kerasrnn.viz.figures.layout import Page, Size, fitted, inches, root_of, scale_beside, wanted_size
 from kerasrnn.viz.figures.style import TEXT_SIZE, Title, styled, text_size
 from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import drawable, fonts_for
@@ -52,35 +52,33 @@ def training_curves(
         title: a line above; lines too long are wrapped.
         theme: `light`, `dark` or `print`.
         size: inches, width and height; by default what the panels need.
-        ax: axes to draw the only panel on, in place of a new figure; `size` is then theirs.
+        ax: axes to draw on, in place of a new figure; `size` is then theirs. A single panel takes them, several share
+            their place.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: nothing to draw; several panels for one `ax`; an unknown theme; a size too small.
+        ValueError: nothing to draw; an unknown theme; a size too small.
     """
-    wanted = checked_size(size)
+    wanted = wanted_size(size, ax)
     panels = list(_panels(log))
     if not panels:
         raise ValueError(f"log: expected series of numbers beside the clock's, received {', '.join(log) or 'none'}")
-    if ax is not None:
-        if len(panels) > 1:
-            raise ValueError(f"ax: expected what makes one panel, received {', '.join(p.caption for p in panels)}")
+    if ax is not None and len(panels) == 1:
         _draw(ax, panels[0])
         Title(title, inches(ax)[0]).above(ax, 0.3)
-        root: Any = ax.get_figure(root=True)
-        return root
+        return root_of(ax)
     across = 1 if len(panels) < 3 else 2
     down = -(-len(panels) // across)
     pitch_gap = _LEFT + _LEGEND
-    wide = fitted(_WIDE, wanted and wanted[0], _LEFT + _LEGEND, across, pitch_gap)
+    wide = fitted(_WIDE, wanted[0], _LEFT + _LEGEND, across, pitch_gap)
     plot_wide = across * wide + (across - 1) * pitch_gap
     heading = Title(title, plot_wide)
     top = 0.2 + heading.height + _TOP
-    high = fitted(_HIGH, wanted and wanted[1], top + 0.5, down, _GAP_Y)
-    full = (wanted and wanted[0]) or max(plot_wide + _LEFT + _LEGEND, heading.width + 0.44)
-    page = Page(full, top + down * high + (down - 1) * _GAP_Y + 0.5)
+    high = fitted(_HIGH, wanted[1], top + 0.5, down, _GAP_Y)
+    full = (wanted[0]) or max(plot_wide + _LEFT + _LEGEND, heading.width + 0.44)
+    page = Page(full, top + down * high + (down - 1) * _GAP_Y + 0.5, ax)
     span = _span(panels)
     for number, panel in enumerate(panels):
         column, row = number % across, number // across
@@ -89,7 +87,7 @@ def training_curves(
         if number + across >= len(panels):
             axes.set_xlabel("training step", size=_SMALL, labelpad=2)
     heading.put(page.figure, 0.22, 0.2)
-    return page.figure
+    return root_of(page.figure)
 
 
 def _panels(log: Mapping[str, Series]) -> Iterator[_Panel]:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kerasrnn.viz.figures.bptt import norm_scale
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches
+from kerasrnn.viz.figures.layout import Page, Size, fitted, inches, root_of, wanted_size
 from kerasrnn.viz.figures.style import TEXT_SIZE, Title, styled, text_size
 from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import drawable, fonts_for
@@ -36,7 +36,7 @@ def weight_gradients(
         title: a line above; lines too long are wrapped.
         theme: `light`, `dark` or `print`.
         size: inches, width and height; by default what the bars need.
-        ax: axes to draw the first of the two on, in place of a new figure; `size` is then theirs.
+        ax: axes in whose place both are drawn, instead of a new figure; `size` is then theirs.
 
     Returns:
         The figure.
@@ -44,7 +44,7 @@ def weight_gradients(
     Raises:
         ValueError: no norms, or others than pairs; an unknown theme; a size too small.
     """
-    wanted = checked_size(size)
+    wanted = wanted_size(size, ax)
     pairs = {name: np.asarray(pair, dtype=float) for name, pair in norms.items()}
     if not pairs or any(pair.shape != (2,) for pair in pairs.values()):
         shapes = {name: pair.shape for name, pair in pairs.items()}
@@ -56,24 +56,18 @@ def weight_gradients(
     places = _places(groups)
     thick = max(text_size(text, families, TEXT_SIZE - 1)[0] for text in texts) + 0.1
     lines = 0.24 * (1 + max(name.count("/") for name in groups))
-    if ax is not None:
-        _bars(ax, 0, pairs, names, places)
-        _names(ax, texts, groups, places, families, thick)
-        Title(title, inches(ax)[0]).above(ax, 0.1)
-        root: Any = ax.get_figure(root=True)
-        return root
     natural = max(_STEP * (places[-1] + 1), 3.4)
-    wide = fitted(natural, wanted and wanted[0], 0.95 + 0.3)
+    wide = fitted(natural, wanted[0], 0.95 + 0.3)
     heading = Title(title, wide)
     top, below = 0.2 + heading.height + 0.1, thick + lines + 0.25
-    high = fitted(_HIGH, wanted and wanted[1], top + below, 2, _GAP)
-    page = Page(max(0.95 + wide + 0.3, heading.width + 0.44), top + 2 * high + _GAP + below)
+    high = fitted(_HIGH, wanted[1], top + below, 2, _GAP)
+    page = Page(max(0.95 + wide + 0.3, heading.width + 0.44), top + 2 * high + _GAP + below, ax)
     for number in (0, 1):
         axes = page.axes(0.95, top + number * (high + _GAP), wide, high)
         _bars(axes, number, pairs, names, places)
     _names(axes, texts, groups, places, families, thick)
     heading.put(page.figure, 0.22, 0.2)
-    return page.figure
+    return root_of(page.figure)
 
 
 def _groups(names: list[str]) -> dict[str, list[str]]:

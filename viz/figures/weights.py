@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kerasrnn.viz.figures.layout import Page, Size, checked_size, fitted, inches, scale_beside
+from kerasrnn.viz.figures.layout import Page, Size, fitted, inches, root_of, scale_beside, wanted_size
 from kerasrnn.viz.figures.style import TEXT_SIZE, Title, styled
 from kerasrnn.viz.figures.themes import look
 from kerasrnn.viz.fonts import fonts_for
@@ -43,39 +43,36 @@ def weights_heatmap(
         title: a line above; lines too long are wrapped.
         theme: `light`, `dark` or `print`.
         size: inches, width and height; by default what the matrices need.
-        ax: axes to draw a single matrix on, in place of a new figure; `size` is then theirs.
+        ax: axes to draw on, in place of a new figure; `size` is then theirs. A single matrix without singular values
+            takes them, several panels share their place.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: no kernels, or one that is not (d, u) or (u,); several matrices for one `ax`; an unknown theme; a
-            size too small.
+        ValueError: no kernels, or one that is not (d, u) or (u,); an unknown theme; a size too small.
     """
-    wanted = checked_size(size)
+    wanted = wanted_size(size, ax)
     matrices = {name: np.atleast_2d(np.asarray(array, float)) for name, array in weights.items() if "kernel" in name}
     if not matrices or any(array.ndim != 2 or not array.size for array in matrices.values()):
         shapes = {name: np.shape(array) for name, array in weights.items()}
         raise ValueError(f"weights: expected kernels (d, u) by name, received shapes {shapes}")
     singular, radius = singular or {}, radius or {}
-    if ax is not None:
-        if len(matrices) > 1:
-            raise ValueError(f"ax: expected one matrix to draw on one axes, received {', '.join(matrices)}")
+    if ax is not None and len(matrices) == 1 and not singular:
         ((name, matrix),) = matrices.items()
         _panel(ax, name, matrix, _limit([matrix]), radius.get(name))
         Title(title, inches(ax)[0]).above(ax, 0.3)
-        root: Any = ax.get_figure(root=True)
-        return root
+        return root_of(ax)
     rows = _rows(matrices)
     curves = [row for row in rows if any(name in singular for name in row)]
     across, down = max(map(len, rows)), len(rows) + len(curves)
-    wide = fitted(_SIDE, wanted and wanted[0], _LEFT + _RIGHT, across, _GAP_X)
+    wide = fitted(_SIDE, wanted[0], _LEFT + _RIGHT, across, _GAP_X)
     plot_wide = across * wide + (across - 1) * _GAP_X
     heading = Title(title, max(plot_wide, 4.0))
     top = 0.2 + heading.height + 0.35
-    high = fitted(min(_SIDE, max(1.0, 11.0 / down)), wanted and wanted[1], top + _BELOW, down, _GAP_Y)
-    full = (wanted and wanted[0]) or max(_LEFT + plot_wide + _RIGHT, heading.width + 0.44)
-    page = Page(full, top + down * high + (down - 1) * _GAP_Y + _BELOW)
+    high = fitted(min(_SIDE, max(1.0, 11.0 / down)), wanted[1], top + _BELOW, down, _GAP_Y)
+    full = (wanted[0]) or max(_LEFT + plot_wide + _RIGHT, heading.width + 0.44)
+    page = Page(full, top + down * high + (down - 1) * _GAP_Y + _BELOW, ax)
     line = 0
     for row in rows:
         limit = _limit([matrices[name] for name in row])
@@ -98,7 +95,7 @@ def weights_heatmap(
                     _curve(page.axes(*place), np.asarray(singular[name], float), most or 1.0, column == 0)
             line += 1
     heading.put(page.figure, 0.22, 0.2)
-    return page.figure
+    return root_of(page.figure)
 
 
 def _rows(matrices: Mapping[str, np.ndarray]) -> list[list[str]]:
