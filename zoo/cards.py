@@ -6,7 +6,16 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
-SHARES = ("exact match", "accuracy", "accuracy of unknown words", "whole sentences", "f1", "precision", "recall")
+SHARES = (
+    "exact match",
+    "accuracy",
+    "accuracy of unknown words",
+    "whole sentences",
+    "f1",
+    "precision",
+    "recall",
+    "valid tunes",
+)
 SAID = ("title", "task", "data", "licence", "split", "notes", "example")
 
 
@@ -52,7 +61,8 @@ def scores(found: dict[str, Any]) -> Iterator[Table | str]:
     for heading in ("", "", "95 % interval", "examples"):
         table.add_column(heading, justify="right" if table.columns else "left")
     for name, value in found["metrics"].items():
-        table.add_row(name, shown(name, value), interval(name, *found["intervals"][name]), f"{found['examples']:,}")
+        count = found.get("trials", {}).get(name, found["examples"])
+        table.add_row(name, shown(name, value), interval(name, *found["intervals"][name]), f"{count:,}")
     yield table
     if not found["by"]:
         return

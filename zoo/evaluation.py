@@ -8,7 +8,33 @@ from typing import Any
 import numpy as np
 
 SAMPLES, SEED, BLOCK = 1000, 0, 4096
+NORMAL = 1.959963984540054  # quantile 0.975 of the normal distribution
 LENGTHS = (1, 5, 10, 15, 20, 30, 40, 60, 100, 200, 400, 800)  # where bins of lengths begin
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """How many of some trials came out well, beside what the examples say, such as of texts that a model wrote.
+
+    Attributes:
+        name: of the metric.
+        outcomes: of each trial.
+    """
+
+    name: str
+    outcomes: Sequence[bool]
+
+    @property
+    def value(self) -> float:
+        return sum(self.outcomes) / len(self.outcomes)
+
+    @property
+    def interval(self) -> list[float]:
+        """The 95 % score interval, which says something also where all trials came out alike (Wilson 1927)."""
+        n, p = len(self.outcomes), self.value
+        middle = (p + NORMAL**2 / (2 * n)) / (1 + NORMAL**2 / n)
+        half = NORMAL * math.sqrt(p * (1 - p) / n + NORMAL**2 / (4 * n * n)) / (1 + NORMAL**2 / n)
+        return [max(middle - half, 0.0), min(middle + half, 1.0)]
 
 
 @dataclass(frozen=True)
@@ -23,6 +49,7 @@ class Scores:
         main: the metric that a card shows first.
         higher: whether more of it is better.
         details: what else there is to tell, such as a table of labels or baselines; JSON.
+        beside: makes the metrics that are no sums over the examples; a report takes them, training does not.
     """
 
     statistics: np.ndarray
@@ -32,6 +59,7 @@ class Scores:
     higher: bool = True
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
+    beside: Callable[[], Sequence[Proportion]] = tuple
 
     def metrics(self, chosen: np.ndarray | None = None) -> dict[str, float]:
         """The metrics of all examples, or of those chosen (indices or a mask)."""
@@ -52,11 +80,16 @@ class Scores:
     def report(self, by: str | None = None) -> dict[str, Any]:
         """`{"examples", "metric", "metrics", "intervals", "by", "details"}`, as JSON can hold it: None is not a number.
 
+        Where there are metrics beside those of the examples, `trials` has how many trials each of them is of.
+
         Raises:
             ValueError: these examples have no such grouping.
         """
         about: dict[str, Any] = {"examples": len(self.statistics), "metric": self.main, "higher is better": self.higher}
         about |= {"metrics": self.metrics(), "intervals": self.intervals(), "by": []}
+        for each in self.beside():
+            about["metrics"][each.name], about["intervals"][each.name] = each.value, each.interval
+            about.setdefault("trials", {})[each.name] = len(each.outcomes)
         if by is not None:
             about["by"] = [self._row(by, each) for each in self._bins(by)]
         return finite(about | ({"details": self.details} if self.details else {}))

@@ -151,5 +151,6 @@ GRAPHS = {
     "tagger": tagger,
     "classifier": classifier,
     "language_model": language_model,
+    "tunes": language_model,
     "forecaster": forecaster,
 }

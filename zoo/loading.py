@@ -61,6 +61,7 @@ def task_class(card: dict[str, Any]) -> Any:
         ("forecaster", "forecaster"): ("forecaster", "ForecasterTask"),
         ("language_model", "language_model"): ("language_model", "LanguageModelTask"),
         ("tagger", "tagger"): ("tagger", "TaggerTask"),
+        ("tunes", "language_model"): ("tunes", "TunesTask"),
     }
     found = tasks.get((card["task"], card["builder"]))
     if found is None:

@@ -71,7 +71,7 @@ def write_score(folder: Path, found: Mapping[str, Any], data: Sequence[Path], hi
             "metric": name,
             "value": value,
             "interval": found["intervals"][name],
-            "examples": found["examples"],
+            "examples": found.get("trials", {}).get(name, found["examples"]),
         }
         for name, value in found["metrics"].items()
     ]

@@ -16,6 +16,7 @@ _WHERE = {
     "pos_bilstm": "tagging",
     "ner_bilstm_crf": "tagging",
     "ner_conll2003": "tagging",
+    "tunes_lstm": "tunes",
 }
 
 

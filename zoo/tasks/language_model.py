@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from keras import ops
 
 from kerasrnn.decoding import greedy, sample
 from kerasrnn.losses import MaskedCrossentropy
-from kerasrnn.zoo.evaluation import Scores, ratio
+from kerasrnn.zoo.evaluation import Proportion, Scores, ratio
 from kerasrnn.zoo.readers.files import lines
 from kerasrnn.zoo.tasks.base import Answer, Observation, Shown, Task, require_list
 
@@ -108,10 +108,8 @@ class LanguageModelTask(Task):
             filled[0, : len(before)] = before
             short = len(before) < CHUNK  # the last part: nothing comes after its states
             logits, *states = model.predict_on_batch([filled if short else before[None], *states])
-            rows = np.asarray(logits)[0, : len(before)].astype(np.float64)
-            highest = rows.max(axis=1, keepdims=True)
-            total = np.log(np.exp(rows - highest).sum(axis=1)) + highest[:, 0]
-            found.append(total - rows[np.arange(len(before)), ids[begin + 1 : begin + 1 + len(before)]])
+            targets = ids[begin + 1 : begin + 1 + len(before)]
+            found.append(surprises(np.asarray(logits)[0, : len(before)], targets))
         return np.concatenate(found) if found else np.zeros(0)
 
     def evaluate(self, examples: Sequence[str]) -> Scores:
@@ -124,14 +122,7 @@ class LanguageModelTask(Task):
         if not sums:
             raise ValueError("the text is empty: there is nothing to score.")
 
-        def combine(total: np.ndarray) -> dict[str, np.ndarray]:
-            nats = ratio(total[..., 0], total[..., 1])
-            if self.level == "word":
-                return {"perplexity": np.exp(nats), "nats": nats}
-            return {"nats": nats, "bits": nats / math.log(2)}
-
-        main = "perplexity" if self.level == "word" else "nats"
-        return Scores(np.array(sums), combine, np.array([row[1] for row in sums]), main, higher=False)
+        return scores_of_sums(np.array(sums), "perplexity" if self.level == "word" else "nats")
 
     def predict(self, texts: Sequence[str], **options: Any) -> list[str]:
         """What each text goes on with; see `generate`."""
@@ -217,6 +208,26 @@ class LanguageModelTask(Task):
             x, now = layer.step(x, state)
             after.append(now)
         return self.model.get_layer("logits")(x), after, {}
+
+
+def surprises(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """-log p of each target, in float64: `(..., v)` and `(...)` to `(...)`."""
+    rows = logits.astype(np.float64)
+    highest = rows.max(axis=-1, keepdims=True)
+    total = np.log(np.exp(rows - highest).sum(axis=-1)) + highest[..., 0]
+    return total - np.take_along_axis(rows, targets[..., None], axis=-1)[..., 0]
+
+
+def scores_of_sums(sums: np.ndarray, main: str, beside: Callable[[], Sequence[Proportion]] = tuple) -> Scores:
+    """The scores of examples of which each has a sum of nats and a number of tokens, `(n, 2)`."""
+
+    def combine(total: np.ndarray) -> dict[str, np.ndarray]:
+        nats = ratio(total[..., 0], total[..., 1])
+        if main == "perplexity":
+            return {"perplexity": np.exp(nats), "nats": nats}
+        return {"nats": nats, "bits": nats / math.log(2)}
+
+    return Scores(sums, combine, sums[:, 1].astype(int), main, higher=False, beside=beside)
 
 
 def read_text(path: Path) -> str:

@@ -1,0 +1,24 @@
+"""Tunes in ABC notation: read, checked, rewritten, transposed and played."""
+
+from kerasrnn.zoo.abc.bars import check_bars, is_valid
+from kerasrnn.zoo.abc.lexer import AbcError
+from kerasrnn.zoo.abc.parser import parse
+from kerasrnn.zoo.abc.playing import played
+from kerasrnn.zoo.abc.tidy import tidy
+from kerasrnn.zoo.abc.transpose import transposed
+from kerasrnn.zoo.abc.tune import Line, Meter, Signature, Sound, Tune
+
+__all__ = [
+    "AbcError",
+    "Line",
+    "Meter",
+    "Signature",
+    "Sound",
+    "Tune",
+    "check_bars",
+    "is_valid",
+    "parse",
+    "played",
+    "tidy",
+    "transposed",
+]
