@@ -60,11 +60,13 @@ setup(
         "browser": ["playwright>=1.50", "pytest>=8.3", "pytest-xdist>=3.6"],  # drives the Chromium of the system
         "eval": ["sacrebleu>=2.4", "seqeval>=1.2.2"],
         "jax": ["jax>=0.4.35"],
+        "midi": ["mido>=1.3"],  # writes tunes as MIDI files
         "train": ["babel==2.18.*"],
         "test": [
             "babel==2.18.*",  # has the names that the shipped dates were trained on; 2.19 has others
             "build>=1.2",
             "hypothesis>=6.100",
+            "mido>=1.3",
             "pytest>=8.3",
             "pytest-xdist>=3.6",
             "pytorch-crf==0.7.2",  # for comparison of the CRF

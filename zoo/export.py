@@ -39,4 +39,4 @@ def _save_graph(task: "Task", folder: Path) -> None:
     from kerasrnn.zoo.graphs import GRAPHS
 
     graph = GRAPHS[task.card["task"]](task)
-    tf.saved_model.save(graph, str(folder), signatures={"serving_default": graph.__call__})
+    tf.saved_model.save(graph, str(folder), signatures={"serving_default": graph.__call__, **graph.others})

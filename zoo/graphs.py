@@ -10,7 +10,7 @@ from kerasrnn.zoo.text import SPACES_PATTERN
 
 
 class Graph(tf.Module):
-    """A task as a module to be saved; `__call__` is its signature.
+    """A task as a module to be saved; `__call__` is its signature, `others` are more of them by their names.
 
     Args:
         task: what to export.
@@ -20,6 +20,7 @@ class Graph(tf.Module):
     def __init__(self, task: Any, name: str) -> None:
         super().__init__(name=name)
         self.weights = [variable.value for variable in task.model.variables]
+        self.others: dict[str, Any] = {}
 
 
 def text_to_text(task: Any) -> Graph:
@@ -123,6 +124,34 @@ def language_model(task: Any) -> Graph:
     return LanguageModel()
 
 
+def tunes(task: Any) -> Graph:
+    """As `language_model`, and with a signature `write` that writes whole tunes from their beginnings and seeds."""
+    from kerasrnn.zoo.tasks.tunes import BEGINNING, END
+
+    graph = language_model(task)
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((None,), tf.string, name="text"),
+            tf.TensorSpec((None,), tf.int32, name="seed"),
+        ]
+    )
+    def write(text: Any, seed: Any) -> dict[str, Any]:
+        tokens = tf.strings.unicode_split(text, "UTF-8", errors="replace")
+        known = tokens.with_flat_values(graph.table.lookup(tokens.flat_values))
+        longest = tf.reduce_max(known.row_lengths())
+        tf.debugging.assert_less_equal(longest, tf.constant(BEGINNING, tf.int64), "the beginning of a tune is too long")
+        decoded = task.decode(known.to_tensor(-1, shape=(None, BEGINNING)), seed)
+        symbols = tf.constant(["", *task.tokens[1:]])
+        written = tf.gather(symbols, tf.where(decoded.tokens == task.ids[END], 0, decoded.tokens))
+        ended = tf.reduce_any(decoded.tokens == task.ids[END], axis=1)
+        return {"text": tf.strings.reduce_join(written, axis=1), "ended": ended}
+
+    graph.write = write
+    graph.others = {"write": write}
+    return graph
+
+
 def forecaster(task: Any) -> Graph:
     """Past values `(b, past)` and the time of the last of them, in seconds since 1970, to the values ahead."""
 
@@ -151,6 +180,6 @@ GRAPHS = {
     "tagger": tagger,
     "classifier": classifier,
     "language_model": language_model,
-    "tunes": language_model,
+    "tunes": tunes,
     "forecaster": forecaster,
 }

@@ -30,6 +30,7 @@ PRESETS = {
     "pixels_gru": ("digits", ["units=4"], None),
     "lm_shakespeare": ("letters", ["units=4", "embedding=3", "steps=8"], "the s"),
     "lm_wikitext2": ("words", ["units=4", "embedding=3", "steps=5"], "the sea is"),
+    "tunes_lstm": ("tunes", ["units=4", "embedding=3"], "M:2/4 K:G"),
     "forecast_weather": ("weather", ["units=4", "attention_units=3", "past=8", "horizon=3"], None),
 }
 LAST = "checkpoint.npz"
@@ -39,7 +40,7 @@ LAST = "checkpoint.npz"
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a train and a valid part for each recipe."""
     root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(6)
-    for name in ("pos", "ner", "reviews", "digits", "letters", "words", "weather"):
+    for name in ("pos", "ner", "reviews", "digits", "letters", "words", "tunes", "weather"):
         (root / name).mkdir()
     columns = ["\n".join(word.replace("/", "\t") for word in line.split()) for line in SENTENCES]
     (root / "pos" / "train.tsv").write_text("\n\n".join(columns * 3) + "\n")
@@ -64,6 +65,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         text = "the sea is blue .\nthe old dog barks at the sea .\n\n"
         (root / "letters" / f"{part}.txt").write_text(text * 6)
+        tunes = [f"M:2/4\nL:1/8\nK:{key}\nA2 c{'de' * i}|" if i != 3 else "?" for i in range(9) for key in "DGC"]
+        written = [json.dumps({"id": i, "abc": tune}) for i, tune in enumerate(["M:2/4\nL:1/8\nK:G\nGABc|d4|", *tunes])]
+        (root / "tunes" / f"{part}.jsonl").write_text("\n".join(written))
         (root / "words" / f"{part}.txt").write_text(text * 6)
     hours = np.datetime64("2020-01-01T00:00") + np.arange(100) * np.timedelta64(1, "h")
     rows = [f"{hour},0,{np.sin(i / 4) + i % 3:.3f}" for i, hour in enumerate(hours)]
@@ -144,10 +148,11 @@ def test_a_preset_comes_out_of_every_recipe(preset: str, data: Path, trained: An
         lstm = {"input", "forget", "candidate", "output"}
         assert gates == ({"update", "reset", "candidate"} if preset == "pixels_gru" else lstm)
     metric = {"lm_shakespeare": "nats", "lm_wikitext2": "perplexity", "forecast_weather": "mse", "ner_bilstm_crf": "f1"}
+    metric["tunes_lstm"] = "nats"
     assert metric.get(preset, "accuracy") in lines[-1]
 
 
-@pytest.mark.parametrize("preset", ["pos_bilstm", "lm_shakespeare"])
+@pytest.mark.parametrize("preset", ["pos_bilstm", "lm_shakespeare", "tunes_lstm"])
 def test_stopped_and_resumed_it_ends_with_the_same_bits(
     preset: str, data: Path, trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

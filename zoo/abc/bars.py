@@ -21,12 +21,14 @@ def check_bars(tune: Tune) -> None:
 
     In free rhythm (`M:none`) all bars add up.
     """
+    items = list(played(tune))
+    last = max((i for i, item in enumerate(items) if isinstance(item, Sound)), default=0)
     bar: Fraction | None = None
     held = Fraction(0)  # what was played since the last bar line, or since the one before where a bar is cut
     pickups: set[Fraction] = set()
     fresh, cut = True, False  # whether a part has just begun with nothing left over; whether a part ended within a bar
     first, empty, place = True, True, (1, 1)  # whether this is the first bar, and whether it has no sound yet
-    for item in played(tune):
+    for i, item in enumerate(items):
         if isinstance(item, Sound):
             held += item.length
             empty = False
@@ -34,6 +36,8 @@ def check_bars(tune: Tune) -> None:
             bar = item.bar
         elif isinstance(item, Line):
             place = item.place
+            if i > last:
+                break
             if bar is None or empty:
                 fresh = fresh or (item.part and not held)
                 continue

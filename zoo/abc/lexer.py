@@ -13,7 +13,7 @@ ENDING = r"[1-9](?:[,-][1-9])*"
 _KINDS = (
     ("quote", r'"[^"\n]*"'),
     ("inline", r"\[[A-Za-z]:[^\]\n]*\]"),
-    ("line", rf"(?:::+|:*(?:\[\||\|)[|\]]*:*)(?:[ \t]*\[?{ENDING}(?=[^/\d]|\Z))?|\[{ENDING}(?=[^/\d]|\Z)"),
+    ("line", rf"(?:::+|:*(?:\[\||\|)[|\]]*(?::+(?!\|))?)(?:[ \t]*\[?{ENDING}(?=[^/\d]|\Z))?|\[{ENDING}(?=[^/\d]|\Z)"),
     ("note", rf"(?:\^\^|\^|__|_|=)?[A-Ga-g][,']{{0,5}}{LENGTH}"),
     ("rest", rf"[zx]{LENGTH}"),
     ("tuplet", r"\([2-9](?::[1-9]?(?::[1-9]?)?)?"),
@@ -25,11 +25,11 @@ _KINDS = (
     ("grace", r"\{/?"),
     ("grace_end", r"\}"),
     ("decoration", r"![^!\n|]*!|[.~H-Wh-w]"),
-    ("space", r"[ \t`]+|y\d*|\\(?=[ \t]*\n)"),
+    ("space", r"[ \t`]+|y\d*|\\(?=[ \t]*\Z)"),
     ("end", r"\n"),
 )
 _TOKEN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _KINDS))
-_FIELD = re.compile(r"([A-Za-z]):[ \t]*(.*?)[ \t]*")
+_FIELD = re.compile(r"([A-Za-z]):(?![|:])[ \t]*(.*?)[ \t]*")  # `A:|` is a note and a bar line
 _COMMENT = re.compile(r"(?<!\\)%.*")
 
 
@@ -67,7 +67,7 @@ def tokens(text: str) -> Iterator[Token]:
         line = _COMMENT.sub("", raw)
         if number > 1:
             yield Token("end", "\n", number - 1, 0)
-        if _FIELD.fullmatch(line) and not line.startswith("|"):
+        if _FIELD.fullmatch(line):
             yield Token("field", line, number, 1)
             continue
         at = 0

@@ -11,6 +11,7 @@ from kerasrnn.zoo.abc.tune import Item, Line, Meter, Signature, Sound, Tune
 
 ACCIDENTALS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 TUPLETS = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # notes in the time of; 5, 7 and 9 follow the meter
+COMMON = {"C": "4/4", "C|": "2/2"}
 HARMONY = re.compile(r"[A-G][#b]?[A-Za-z0-9+#°-]{0,8}(?:/[A-Ga-g][#b+-]?)?")
 _NOTE = re.compile(r"(\^\^|\^|__|_|=)?([A-Ga-g])([,']*)(.*)", re.DOTALL)
 _METER = re.compile(r"([1-9]\d?)/([1-9]\d?)")
@@ -43,7 +44,7 @@ class _Reader:
     harmony: str = ""
     graces: tuple[int, ...] = ()
     bar: dict[str, int] = field(default_factory=dict)  # accidentals until the next bar line
-    held: dict[str, int] = field(default_factory=dict)  # those of the sound before, where it is tied
+    held: dict[str, int] = field(default_factory=dict)  # semitones by which the pitches of the sound before are raised
     last: int | None = None  # where in `items` the last sound of this bar, or one before, stands
     broken: str = ""  # `>` or `<` that waits for its second note
     factor: Fraction = Fraction(1)  # of the tuplet, for this many notes more
@@ -144,9 +145,9 @@ class _Reader:
 
     def _note(self, token: Token) -> tuple[tuple[int, ...], Fraction, str]:
         """Pitch, length in whole notes and the name of the pitch (letter and octave) of a note or rest."""
-        assert_unit = self.unit or Fraction(1, 8)
+        unit = self.unit or Fraction(1, 8)
         if token.kind == "rest":
-            return (), assert_unit * _length(token, token.text[1:]), ""
+            return (), unit * _length(token, token.text[1:]), ""
         found = _NOTE.fullmatch(token.text)
         if found is None or self.key is None:
             raise token.error(f"{token.text!r} is no note")
@@ -156,14 +157,18 @@ class _Reader:
         if found[1]:
             self.bar[letter] = ACCIDENTALS[found[1]]
             raised = ACCIDENTALS[found[1]]
-        elif name in self.held and letter not in self.bar:
+        elif name in self.held and letter not in self.bar and self._tied():
             raised = self.held[name]
         else:
             raised = self.bar.get(letter, self.key.alteration(letter))
         pitch = 60 + 12 * octave + SEMITONES[letter] + raised
         if not 0 <= pitch < 128:
             raise token.error(f"{token.text!r} is no note that can be played")
-        return (pitch,), assert_unit * _length(token, found[4]), name
+        return (pitch,), unit * _length(token, found[4]), name
+
+    def _tied(self) -> bool:
+        last = None if self.last is None else self.items[self.last]
+        return isinstance(last, Sound) and last.tied
 
     def _chord(self, pieces: list[Token], at: int) -> int:
         pitches: list[int] = []
@@ -236,9 +241,6 @@ class _Reader:
         bars = text[: number.start()] if number else text
         double = "||" in bars or "[|" in bars or "|]" in bars or "::" in bars
         self.bar = {}
-        last = None if self.last is None else self.items[self.last]
-        if not (isinstance(last, Sound) and last.tied):
-            self.held = {}
         back, begins = bars.startswith(":"), bars.rstrip(" \t[").endswith(":")
         part = back or begins or double or "|" not in bars
         self.items.append(Line(back, begins, part, _endings(number[0]) if number else (), token[2:]))
@@ -268,8 +270,7 @@ def _endings(text: str) -> tuple[int, ...]:
 def _meter(text: str) -> Meter:
     if text == "none":
         return Meter(None, 4, 4)
-    common = {"C": "4/4", "C|": "2/2"}.get(text, text)
-    found = _METER.fullmatch(common)
+    found = _METER.fullmatch(COMMON.get(text, text))
     if found is None or int(found[2]) & (int(found[2]) - 1):
         raise ValueError(f"{text!r:.20} is no meter: expected one such as 6/8")
     return Meter(Fraction(int(found[1]), int(found[2])), int(found[1]), int(found[2]))

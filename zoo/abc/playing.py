@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kerasrnn.zoo.abc.lexer import AbcError
-from kerasrnn.zoo.abc.tune import Item, Line, Tune
+from kerasrnn.zoo.abc.tune import Item, Line, Meter, Signature, Tune
 
 
 def played(tune: Tune) -> Iterator[Item]:
@@ -29,6 +29,8 @@ def played(tune: Tune) -> Iterator[Item]:
         if item.back:
             if turn == 1 or turn + 1 in (*item.endings, *ending):
                 at, turn, ending = begin, turn + 1, ()
+                for kind in (Meter, Signature):  # those that hold there
+                    yield from [each for each in items[:begin] if isinstance(each, kind)][-1:]
             else:
                 begin, turn, ending, opened = at, 1, item.endings, item.begins
         elif item.endings:

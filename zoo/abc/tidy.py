@@ -4,7 +4,7 @@ import re
 
 from kerasrnn.zoo.abc.keys import Key
 from kerasrnn.zoo.abc.lexer import AbcError, Token, field, tokens
-from kerasrnn.zoo.abc.parser import HARMONY
+from kerasrnn.zoo.abc.parser import COMMON, HARMONY
 
 KEPT = ("M", "L", "K", "Q")
 _SHARP_BASS = re.compile(r"(?<=/[A-Ga-g])[+]")
@@ -44,6 +44,8 @@ def _written(token: Token, pieces: list[Token], at: int) -> str:
             return ""
         if letter == "K":
             value = _key(value)
+        elif letter == "M":
+            value = COMMON.get(value, value)
         return f"[{letter}:{value}]" if token.kind == "inline" else f"{letter}:{value}"
     if token.kind == "quote":
         name = token.text[1:-1].strip()

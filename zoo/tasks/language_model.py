@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from keras import ops
 
 from kerasrnn.decoding import greedy, sample
 from kerasrnn.losses import MaskedCrossentropy
-from kerasrnn.zoo.evaluation import Proportion, Scores, ratio
+from kerasrnn.zoo.evaluation import Scores, ratio
 from kerasrnn.zoo.readers.files import lines
 from kerasrnn.zoo.tasks.base import Answer, Observation, Shown, Task, require_list
 
@@ -218,8 +218,8 @@ def surprises(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return total - np.take_along_axis(rows, targets[..., None], axis=-1)[..., 0]
 
 
-def scores_of_sums(sums: np.ndarray, main: str, beside: Callable[[], Sequence[Proportion]] = tuple) -> Scores:
-    """The scores of examples of which each has a sum of nats and a number of tokens, `(n, 2)`."""
+def scores_of_sums(sums: np.ndarray, main: str, **more: Any) -> Scores:
+    """Scores of examples that each have a sum of nats and a number of tokens, `(n, 2)`; `more` as of `Scores`."""
 
     def combine(total: np.ndarray) -> dict[str, np.ndarray]:
         nats = ratio(total[..., 0], total[..., 1])
@@ -227,7 +227,7 @@ def scores_of_sums(sums: np.ndarray, main: str, beside: Callable[[], Sequence[Pr
             return {"perplexity": np.exp(nats), "nats": nats}
         return {"nats": nats, "bits": nats / math.log(2)}
 
-    return Scores(sums, combine, sums[:, 1].astype(int), main, higher=False, beside=beside)
+    return Scores(sums, combine, sums[:, 1].astype(int), main, higher=False, **more)
 
 
 def read_text(path: Path) -> str:

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from keras import ops
 
-from kerasrnn.decoding import greedy, sample
-from kerasrnn.zoo.abc import AbcError, is_valid, parse, tidy
+from kerasrnn.decoding import Decoded, greedy, sample
+from kerasrnn.zoo.abc import AbcError, check_bars, is_valid, parse, tidy, to_midi
 from kerasrnn.zoo.buckets import in_order
 from kerasrnn.zoo.evaluation import Proportion, Scores
 from kerasrnn.zoo.readers.files import lines, suffix
@@ -20,7 +20,9 @@ from kerasrnn.zoo.tasks.language_model import UNKNOWN, LanguageModelTask, scores
 START, END = "<tune>", "</tune>"
 GRID = (128, 192, 256, 320, 384, 448, 512, 768, 1024, 2048)  # characters to which tunes are padded
 SAMPLES, BATCH = 200, 32  # tunes that a score is taken of; tunes that are scored at once
-APART = 1 << 20  # between the seeds of one try and the next
+APART, SEEDS = 1 << 20, 1 << 31  # between the seeds of one try and the next; how many seeds there are
+LENGTH, TEMPERATURE, TOP_P = 1200, 0.7, 0.95  # how tunes are written if nothing else is asked for
+BEGINNING = 128  # characters that the beginning of a tune may have in a SavedModel
 _FIELD = re.compile(r"\s*([MLK]):[ \t]*(\S+)")
 
 
@@ -58,11 +60,16 @@ class TunesTask(LanguageModelTask):
             found = surprises(np.asarray(self.model.predict_on_batch(inputs)), targets)
             for i, row, count in zip(chosen, found, (targets > 0).sum(axis=1), strict=True):
                 sums[i] = row[:count].sum(), count
-        return scores_of_sums(sums, "nats", lambda: (self.validity(),))
+        meters = [header(tune).get("M", "") for tune in examples]
+        return scores_of_sums(sums, "nats", groups={"meter": meters}, beside=lambda: (self.validity(),))
 
     def validity(self, count: int = SAMPLES, **options: Any) -> Proportion:
         """How many of so many tunes, written from seed 0 on as `write` does, parse and have bars that add up."""
         return Proportion("valid tunes", [is_valid(tune) for tune in self.write([""] * count, **options)])
+
+    def predict(self, texts: Sequence[str], **options: Any) -> list[str]:
+        """A whole tune for each beginning; see `write`."""
+        return self.write(texts, **options)
 
     def generate(self, prompt: str = "", **options: Any) -> str:
         """A whole tune that begins with the prompt; see `write`."""
@@ -72,10 +79,10 @@ class TunesTask(LanguageModelTask):
         self,
         prompts: Sequence[str],
         *,
-        length: int = 1200,
-        temperature: float = 0.7,
+        length: int = LENGTH,
+        temperature: float = TEMPERATURE,
         top_k: int | None = None,
-        top_p: float = 0.95,
+        top_p: float = TOP_P,
         seed: int = 0,
         tries: int = 1,
     ) -> list[str]:
@@ -116,9 +123,26 @@ class TunesTask(LanguageModelTask):
         for i, (text, tune) in enumerate(zip(texts, self.write(texts, **given), strict=True)):
             seed = given.get("seed", 0) + i
             whole = f"X:{i + 1}\nT:{self.name}, seed {seed}\n{tune.rstrip()}\n"
-            about = {"text": text, "abc": whole, "valid": is_valid(tune)} | given | {"seed": seed}
+            about = {"text": text, "abc": whole, "fault": fault(whole)} | given | {"seed": seed}
             found.append(Answer(whole, about))
         return found
+
+    def file(self, answers: Sequence[Answer], kind: str) -> bytes:
+        """Tunes as a file.
+
+        Args:
+            answers: as `answers` gives them.
+            kind: ".abc", for any number of tunes, or ".mid" for one.
+
+        Raises:
+            ImportError: MIDI, and mido is not installed.
+            ValueError: several tunes for one MIDI file, or one that is no ABC.
+        """
+        if kind == ".abc":
+            return "\n".join(answer.line for answer in answers).encode()
+        if len(answers) != 1:
+            raise ValueError(f"a .mid file holds one tune, and there are {len(answers)}: write them to a .abc file.")
+        return to_midi(parse(answers[0].about["abc"]))
 
     def _opening(self, prompt: str, seed: int, options: dict[str, Any]) -> str:
         """What the tune of a prompt must begin with."""
@@ -163,23 +187,38 @@ class TunesTask(LanguageModelTask):
         prefix = np.full((len(begun), longest), -1, np.int32)
         for row, text in zip(prefix, begun, strict=True):
             row[: len(text)] = self.encode(text)
-        rules: dict[str, Any] = {
-            "end": end,
-            "max_length": max(length, longest + 1),
-            "prefix": prefix if longest else None,
-            "banned": (0, UNKNOWN, self.ids[START]),
-        }
-        start = np.full(len(begun), self.ids[START], np.int32)
-        states = [layer.get_initial_state(len(begun)) for layer in self._recurrent]
-        if options["temperature"] == 0:
-            decoded = greedy(self.step, start, states, **rules)
-        else:
-            decoded = sample(self.step, start, states, seed=np.array(seeds, np.int32), **rules, **options)
+        decoded = self.decode(prefix, np.array(seeds) % SEEDS, end=end, length=max(length, longest + 1), **options)
         tokens, lengths = ops.convert_to_numpy(decoded.tokens), ops.convert_to_numpy(decoded.lengths)
         return [
             "".join(self.tokens[i] for i in row[:count] if i not in (end, self.ids[END]))
             for row, count in zip(tokens, lengths, strict=True)
         ]
+
+    def decode(
+        self,
+        prefix: Any,
+        seeds: Any,
+        *,
+        end: int | None = None,
+        length: int = LENGTH,
+        temperature: float = TEMPERATURE,
+        top_k: int | None = None,
+        top_p: float = TOP_P,
+    ) -> Decoded:
+        """Characters `(b, length)` that follow a prefix `(b, p)`, −1 where the choice is free; also in a graph."""
+        end = self.ids[END] if end is None else end
+        count = ops.shape(prefix)[0]
+        rules: dict[str, Any] = {
+            "end": end,
+            "max_length": length,
+            "prefix": prefix if prefix.shape[1] else None,
+            "banned": sorted({0, UNKNOWN, self.ids[START], self.ids[END]} - {end}),
+        }
+        start = ops.full((count,), self.ids[START], "int32")
+        states = [layer.get_initial_state(count) for layer in self._recurrent]
+        if temperature == 0:
+            return greedy(self.step, start, states, **rules)
+        return sample(self.step, start, states, seed=seeds, temperature=temperature, top_k=top_k, top_p=top_p, **rules)
 
 
 def read_tunes(path: Path, abc: str | int = "abc") -> list[str]:
@@ -217,8 +256,17 @@ def header(tune: str) -> dict[str, str]:
     return found
 
 
+def fault(tune: str) -> str | None:
+    """Why a tune is not valid; None if it is."""
+    try:
+        check_bars(parse(tune))
+    except AbcError as error:
+        return str(error)
+    return None
+
+
 def _tidied(tune: str) -> str:
     try:
-        return tidy(tune)
+        return tidy(tune) or tune.strip()
     except AbcError:
         return tune.strip()
