@@ -114,12 +114,13 @@ def _bptt(session: Session, at: int | None) -> None:
         import numpy as np
         from rich.console import Group
 
+        from kerasrnn.viz.figures.bptt import ALL_BROKEN, NOTHING
         from kerasrnn.viz.terminal import lines
 
         curves = {}
         for direction, norm in norms.items():
             mark = marks[direction]
-            said = f"horizon {mark['steps']} steps" if mark else "no gradient reaches this layer"
+            said = f"horizon {mark['steps']} steps" if mark else NOTHING if np.isfinite(norm).all() else ALL_BROKEN
             usable = np.isfinite(norm) & (norm > 0)
             logarithms = np.log10(np.where(usable, norm, 1.0))
             curves[f"{direction + ': ' if direction else ''}log10 ‖∂loss/∂state‖, {said}"] = np.where(

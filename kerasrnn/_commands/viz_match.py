@@ -52,12 +52,15 @@ def match(
     if given["tokens"] is not None:
         raise click.UsageError("--tokens has no meaning here: --span chooses the steps.")
     session = Session(**given)
+    import numpy as np
+
     from kerasrnn.viz import capture_gates, find_matches, match_contexts
     from kerasrnn.viz.figures.matches import Context
     from kerasrnn.viz.matching import selection_of, states_of, units_on
 
     query = session.capture(capture_gates)
     states, units = states_of(query)
+    broken = [~np.isfinite(each).all(axis=-1) & mask for each, mask in zip(states, query.mask, strict=True)]
     here = [units_on(each, threshold, mask) for each, mask in zip(states, query.mask, strict=True)]
     row, steps = session.row, query.mask.shape[1]
     start, stop = span if span is not None else (steps // 3, max(steps // 3 + 1, 2 * steps // 3))
@@ -89,17 +92,18 @@ def match(
     found = find_matches(rows[offset:], selection, limit=top, least=least, without=without)
     chosen = int(selection.sum())
 
-    def context(on: Any, names: list[str], begin: int, end: int, caption: str) -> Context:
+    def context(on: Any, names: list[str], begin: int, end: int, caption: str, bad: Any = False) -> Context:
         low, high = max(0, begin - _AROUND), min(len(on), end + _AROUND)
-        share = on[low:high][:, selection].mean(axis=1)
+        share = np.where(np.broadcast_to(bad, len(on)), np.nan, on[:, selection].mean(axis=1))[low:high]
         return Context(share, names[low:high], begin - low, end - low, caption)
 
-    contexts = [context(here[row], tokens[row], start, stop, f"query: {chosen} units")]
+    contexts = [context(here[row], tokens[row], start, stop, f"query: {chosen} units", broken[row])]
     listed = []
     for each in found:
         place = each.row + offset
         caption = f"{each.shared} of {chosen}, {each.union - chosen} more"
-        contexts.append(context(rows[place], texts[place], each.start, each.stop, caption))
+        bad = broken[place] if corpus is None else False
+        contexts.append(context(rows[place], texts[place], each.start, each.stop, caption, bad))
         words = texts[place][each.start : each.stop]
         listed.append({**each._asdict(), "tokens": words})
     facts = {

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 
 sys.path.insert(0, str(Path(__file__).parent))
 from figure_cases import SCRIPTS, characters, check_layout, drawn_texts, ticks, words
 
 from kerasrnn.viz import bptt_curve, write_figure
 from kerasrnn.viz.capture.gradients import horizon_of
+from kerasrnn.viz.figures.themes import LOOKS
 from kerasrnn.viz.tokens import label
 
 
@@ -146,3 +148,19 @@ def test_bytes_are_the_same_every_time(tmp_path: Path, kind: str) -> None:
         norms, marks = both(9)
         write_figure(bptt_curve(norms, list("1998年5月3日"), horizon=marks, at=2), tmp_path / f"{name}.{kind}")
     assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()
+
+
+def test_norms_that_are_no_numbers_are_magenta_and_counted() -> None:
+    norm = np.array([1.0, 2.0, np.nan, np.inf, 3.0])
+    figure = bptt_curve({"forward": norm}, horizon={"forward": None})
+    (axes,) = figure.axes
+    spans = [patch for patch in axes.patches if patch.get_facecolor() == to_rgba(LOOKS["light"].bad)]
+    assert [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in spans] == [(1.5, 3.5)]
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), [1, 2, np.nan, np.nan, 3])
+    assert "forward: 2 NaN or infinite" in said(figure)
+    check_layout(figure)
+    nothing = bptt_curve({"": np.full(4, np.nan)}, horizon={"": None})
+    assert "the gradient is NaN or infinite" in said(nothing)
+    assert "no gradient reaches this layer" not in said(nothing)
+    masked = bptt_curve({"": np.array([1.0, np.nan])}, mask=np.array([True, False]))
+    assert not any("NaN" in text for text in said(masked))

@@ -138,6 +138,13 @@ def test_saliency_as_it_is_plotted() -> None:
     texts = [text.get_text() for text, _ in drawn_texts(figure)]
     for text in ("a", "+0.50", "−1.00", "0", "NaN", "gap"):
         assert text in texts
+    long = "integrated gradients, logit of the model's own choice at output step 9: F(x) = 14.5, F(0) = 1.68"
+    for count in (1, 3, 30, 100):
+        noted = saliency_text(RNG.standard_normal(count), words(count), title="title", note=f"{long}\nΣ = 12.9")
+        check_layout(noted)
+        said = {text.get_text().replace("\n", " ") for text, _ in drawn_texts(noted)}
+        assert f"{long} Σ = 12.9" in said
+    check_layout(saliency_text(np.ones(2), list("ab"), note=long, size=(4, 2)))
     many = saliency_text(RNG.standard_normal(500), words(500))
     check_layout(many)
     check_layout(saliency_text(np.zeros(3), list("abc"), mask=np.zeros(3, bool)))
@@ -165,6 +172,26 @@ def test_rows_by_lag() -> None:
     heights = band.get_paths()[0].vertices[:, 1]
     assert heights.min() == pytest.approx(np.quantile(lagged, 0.25, axis=0).min())
     assert heights.max() == pytest.approx(np.quantile(lagged, 0.75, axis=0).max())
+
+
+def test_rows_that_are_no_numbers_are_counted() -> None:
+    norms = np.array([[1.0, 2, 3], [np.nan] * 3, [0, 0, 0]])
+    lagged = by_lag(norms, np.ones((3, 3), bool))
+    np.testing.assert_array_equal(lagged, [[3, 2, 1], [np.nan] * 3, [np.nan] * 3])
+    texts = [text.get_text() for text, _ in drawn_texts(bptt_rows({"": lagged}))]
+    assert "median and quartiles of 1 row, 2 without a gradient that is a number, horizon 2 steps" in texts
+    alone = by_lag(norms[1:2], np.ones((1, 3), bool))
+    assert alone.shape == (1, 3)
+    texts = [text.get_text() for text, _ in drawn_texts(bptt_rows({"": alone}))]
+    assert "the gradient is NaN or infinite" in texts
+
+
+def test_weight_gradients_that_are_no_numbers() -> None:
+    figure = weight_gradients({f"l/kernel/{gate}": np.full(2, np.nan) for gate in ("input", "forget", "output")})
+    texts = [text.get_text() for text, _ in drawn_texts(figure)]
+    assert texts.count("NaN") == 6
+    assert texts.count("the gradient is NaN or infinite") == 2
+    check_layout(figure)
 
 
 def test_weights_as_they_are_plotted() -> None:

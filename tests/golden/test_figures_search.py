@@ -8,7 +8,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_hex, to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 from matplotlib.text import Text
@@ -28,8 +28,11 @@ from kerasrnn.viz import (
     write_figure,
 )
 from kerasrnn.viz.figures.matches import Context
+from kerasrnn.viz.figures.themes import LOOKS
 from kerasrnn.viz.lengths import LengthCurve
 from kerasrnn.viz.tokens import label
+
+BAD = to_rgba(LOOKS["light"].bad)
 
 
 def rows(rng: np.random.Generator, *shape: int) -> np.ndarray:
@@ -79,6 +82,23 @@ def test_flow_of_heads(rng: np.random.Generator) -> None:
         attention_flow(rows(rng, 3, 3), mass=2)
     with pytest.raises(ValueError, match=r"alignment: expected a non-empty array .* received one of shape \(3,\)"):
         attention_flow(np.ones(3))
+
+
+def test_weights_that_are_no_numbers_have_no_links(rng: np.random.Generator) -> None:
+    weights = rows(rng, 3, 4)
+    weights[1, 2] = np.nan
+    figure = attention_flow(weights)
+    (bad,) = [patch for axes in figure.axes for patch in axes.patches if patch.get_facecolor() == BAD]
+    assert (bad.get_x(), bad.get_width()) == (0.5, 1)
+    masked = attention_flow(weights, source_mask=np.array([1, 1, 0, 1], bool))
+    assert not [patch for axes in masked.axes for patch in axes.patches if patch.get_facecolor() == BAD]
+
+
+def test_faithfulness_without_numbers_says_so() -> None:
+    tau, weight = np.full(3, np.nan), np.array([0.5, np.nan, 0.7])
+    figure = faithfulness(tau, weight, np.array([[0.1, 0.2], [0.1, 0.2], [np.nan, 0.3]]))
+    assert "2 permutations a row; 2 rows NaN or infinite" in texts(figure)
+    check_layout(figure)
 
 
 def test_faithfulness_is_a_histogram_and_dots(rng: np.random.Generator) -> None:
@@ -225,7 +245,7 @@ def test_matches_begin_at_one_place(rng: np.random.Generator) -> None:
     for row, context in enumerate(contexts):
         begin = 5 - context.start
         np.testing.assert_array_equal(shown[row, begin : begin + len(context.tokens)], context.share)
-        assert np.isfinite(shown[row]).sum() == len(context.tokens)
+        assert (shown[row] >= 0).sum() == len(context.tokens)
     assert image.get_clim() == (0, 1)
     frames = [(patch.get_x(), patch.get_width()) for patch in axes.patches if isinstance(patch, Rectangle)]
     assert frames == [(4.5, 2), (4.5, 1), (4.5, 3)]
@@ -306,6 +326,20 @@ def test_bars_of_an_intervention() -> None:
             intervention_bars(change, **options)
     with pytest.raises(ValueError, match=r"change: expected a non-empty array \(t,\)"):
         intervention_bars(np.ones((2, 2)))
+
+
+def test_a_change_that_is_no_number_is_magenta() -> None:
+    axes = intervention_bars(np.array([0.5, np.nan, -1.0])).axes[0]
+    (bad,) = [patch for patch in axes.patches if patch.get_facecolor() == BAD]
+    assert bad.get_x() == pytest.approx(0.64)
+
+
+def test_shares_that_are_no_numbers_are_magenta(tmp_path: Path) -> None:
+    figure = match_contexts([Context(np.array([1.0, np.nan]), list("ab"), 0, 1), Context(np.ones(1), ["c"], 0, 1)])
+    image = figure.axes[0].images[0]
+    pixels = image.cmap(image.norm(image.get_array()))
+    assert tuple(pixels[0, 1]) == BAD
+    assert tuple(pixels[1, 1]) == (1, 1, 1, 1), "no token is paper"
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -210,3 +210,17 @@ def test_errors(rng: np.random.Generator) -> None:
     mixing = keras.Model(inputs, kl.GRU(U, return_sequences=True)(inputs) + keras.ops.roll(inputs, 1, axis=0))
     with pytest.raises(RuntimeError, match="its rows depend on each other"):
         capture_jacobian(mixing, x)
+
+
+def test_sequences_that_are_too_long_are_refused_before_the_model_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Watched, a model runs step by step: a hundred thousand of them take minutes."""
+    layer = kl.GRU(1, return_sequences=True)
+    model = keras.Sequential([keras.Input((None, 1)), layer, kl.Dense(2, activation="softmax")])
+    x, calls, own = np.zeros((1, 20_001, 1), "float32"), [], layer.cell.call
+    model(x[:, :2])
+    monkeypatch.setattr(layer.cell, "call", lambda *args, **kwargs: calls.append(1) or own(*args, **kwargs))
+    with pytest.raises(ValueError, match=r"^inputs: expected at most 4,000,000 pairs .* 1 row of 20001 by 20001"):
+        capture_jacobian(model, x)
+    with pytest.raises(ValueError, match=r"^inputs: expected at most 20,000 steps, received 20,001"):
+        capture_saliency(model, x)
+    assert len(calls) < 100

@@ -14,6 +14,7 @@ from kerasrnn.viz.capture.score import Score
 
 Tensor = Any
 METHODS = ("integrated", "input")
+_MOST = 20_000  # steps: the model runs step by step, at every point of the integral
 
 
 def capture_saliency(
@@ -55,7 +56,8 @@ def capture_saliency(
 
     Raises:
         TypeError: no Keras model, or inputs that are not numbers.
-        ValueError: an unknown method, no points, or inputs, `at` or `target` that do not fit the model.
+        ValueError: an unknown method, no points, more than 20,000 steps, or inputs, `at` or `target` that do not fit
+            the model.
         RuntimeError: another backend than TensorFlow.
     """
     if keras.config.backend() != "tensorflow":
@@ -68,7 +70,7 @@ def capture_saliency(
 
     with observing(model, inputs) as observed:
         score = Score(model, observed.reference, target)
-        entry = Entry(observed, layer, score)
+        entry = Entry(observed, layer, score, check=_check_size)
         batch = len(entry.mask)
         rows, steps = np.arange(batch), steps_of(observed.reference, at, entry.mask)
         at_steps = None if steps is None else np.array(steps)
@@ -124,6 +126,11 @@ def capture_saliency(
     return Capture(
         {f"{entry.label}/saliency": saliency}, entry.label, kept, mask=entry.mask, note=entry.note, facts=facts
     )
+
+
+def _check_size(shape: tuple[int, ...]) -> None:
+    if shape[1] > _MOST:
+        raise ValueError(f"inputs: expected at most {_MOST:,} steps, received {shape[1]:,}; give shorter rows")
 
 
 def _figures(values: np.ndarray) -> list[float | None]:

@@ -27,6 +27,7 @@ _WIDEST, _NARROWEST, _HIGH, _STEP = 10.5, 6.0, 3.8, 0.36  # inches
 _ROW = 0.28  # inches, of the lines above the axes
 _SHARE = 0.01  # of the largest norm, where the horizon ends
 _ONE_PERCENT = "1 % of\nthe largest"
+NOTHING, ALL_BROKEN = "no gradient reaches this layer", "the gradient is NaN or infinite"
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -46,8 +47,9 @@ def bptt_curve(
 ) -> Figure:
     """Draw the gradient norm at every step on a log scale, one line a direction.
 
-    Steps whose norm is zero (masked, or out of reach of the loss) have no point. The horizon is the largest distance,
-    in steps kept and in the order the layer works in, at which the norm is still 1 % of its largest.
+    Steps whose norm is zero (masked, or out of reach of the loss) have no point; those where it is NaN or infinite are
+    magenta. The horizon is the largest distance, in steps kept and in the order the layer works in, at which the norm
+    is still 1 % of its largest.
 
     Args:
         norms: (t,) each, by label, usually `forward` and `backward`; a label may be empty.
@@ -97,12 +99,16 @@ def bptt_curve(
     directions = look().directions
     colours = {name: directions.get(name, look().line(row)["color"]) for row, name in enumerate(values)}
     for row, (name, norm) in enumerate(values.items()):
-        shown = np.where(kept & (norm > 0), norm, np.nan)
+        shown = np.where(kept & (norm > 0) & np.isfinite(norm), norm, np.nan)
         dots: dict[str, Any] = {"marker": "o", "markersize": 5 if steps <= 60 else 2.5} if steps <= 150 else {}
         style = look().line(row) | {"color": colours[name]}
         axes.plot(np.arange(steps), shown, linewidth=1.8, label=name, **style, **dots)
+    broken = kept & ~np.isfinite(np.sum(list(values.values()), axis=0))
     thresholds = [_SHARE * values[name][kept].max() for name in marks]
-    norm_scale(axes, np.concatenate([*[norm[kept & (norm > 0)] for norm in values.values()], thresholds]))
+    positive = np.concatenate([*[norm[kept & (norm > 0)] for norm in values.values()], thresholds])
+    norm_scale(axes, positive, broken=bool(broken.any()))
+    for start, length in true_runs(broken):
+        axes.axvspan(start - 0.5, start + length - 0.5, color=look().bad, lw=0, zorder=0)
     axes.set_xlim(-0.5, steps - 0.5)
     for start, length in true_runs(~kept):
         span = (start - 0.5, start + length - 0.5)
@@ -127,15 +133,17 @@ def _steps(values: Mapping[str, np.ndarray]) -> int:
     return next(iter(shapes.values()))[0]
 
 
-def norm_scale(axes: Axes, positive: np.ndarray) -> None:
-    """A log scale for norms, of which the `positive` ones are to be seen."""
+def norm_scale(axes: Axes, positive: np.ndarray, *, broken: bool = False) -> None:
+    """A log scale for norms, of which the `positive` ones are to be seen; `broken` if there are some not finite."""
     numbers = positive[np.isfinite(positive)]
     axes.set_ylabel("‖ ∂ loss / ∂ state ‖", fontsize=TEXT_SIZE + 0.5, parse_math=False)
     axes.spines[["top", "right"]].set_visible(False)
     if not len(numbers):
         axes.set_yticks([])
         text: dict[str, Any] = {"size": TOKEN_SIZE, "color": look().quiet, "ha": "center", "va": "center"}
-        axes.text(0.5, 0.5, "no gradient reaches this layer", transform=axes.transAxes, **text)
+        text["bbox"] = {"facecolor": look().paper, "edgecolor": "none", "pad": 3.0}
+        said = ALL_BROKEN if broken else NOTHING
+        axes.text(0.5, 0.5, said, transform=axes.transAxes, **text)
         return
     axes.set_yscale("log")
     low, high = numbers.min(), numbers.max()
@@ -182,6 +190,8 @@ def _headers(
             if begin < end:
                 axes.annotate("", (begin, y), (end, y), **line, arrowprops=arrow | {"shrinkA": 0, "shrinkB": 0})
             _threshold(axes, _SHARE * norm[kept].max(), colours[name])
+        elif bad := int((kept & ~np.isfinite(norm)).sum()):
+            text = ": ".join(filter(None, [text, f"{bad} NaN or infinite"]))
         if text:
             text = drawable(text)
             font: dict[str, Any] = {"family": fonts_for([text]), "size": TEXT_SIZE + 0.5, "color": colours[name]}

@@ -19,6 +19,8 @@ _SHARE = 0.01
 def by_lag(norms: np.ndarray, mask: np.ndarray, backwards: bool = False) -> np.ndarray:
     """(b, n): norms by how many steps they lie back from the last that the loss depends on; NaN beyond the first step.
 
+    A row of norms that are NaN stays one.
+
     Args:
         norms: (b, t), at least 0.
         mask: (b, t) bool; steps that do not count take no place.
@@ -27,7 +29,7 @@ def by_lag(norms: np.ndarray, mask: np.ndarray, backwards: bool = False) -> np.n
     rows = []
     for norm, kept in zip(norms, mask, strict=True):
         worked = norm[kept][::-1] if backwards else norm[kept]
-        last = np.flatnonzero(worked > 0)
+        last = np.flatnonzero((worked > 0) | np.isnan(worked))
         rows.append(worked[: last[-1] + 1][::-1] if len(last) else worked[:0])
     longest = max(map(len, rows), default=0)
     return np.array([np.pad(row, (0, longest - len(row)), constant_values=np.nan) for row in rows])
@@ -101,6 +103,8 @@ def bptt_rows(
         said = f"{name}: " if name else ""
         rows = int(np.isfinite(array).any(axis=1).sum())
         said += f"median and quartiles of {rows} row{'s'[: rows != 1]}"
+        lost = len(array) - rows
+        said += f", {lost} without a gradient that is a number" if lost else ""
         said += "" if found is None else f", horizon {found} step{'s'[: found != 1]}"
         y = 1 + (_ROW * (len(values) - 1 - number) + 0.08) / high
         axes.text(0, y, said, transform=axes.transAxes, size=TEXT_SIZE, color=style["color"], parse_math=False)
@@ -108,7 +112,7 @@ def bptt_rows(
             axes.axhline(_SHARE * np.nanmax(middle), color=style["color"], linewidth=0.8, linestyle=(0, (1, 2)))
             seen.append(np.array([_SHARE * np.nanmax(middle)]))
             axes.axvline(found, color=style["color"], linewidth=0.8, linestyle=(0, (4, 2)))
-    norm_scale(axes, np.concatenate(seen))
+    norm_scale(axes, np.concatenate(seen), broken=any(array.size for array in values.values()))
     axes.set_xlim(longest - 0.5, -0.5)  # time runs to the right
     Labels(None, longest, wide / longest, "bottom").put(axes)
     axes.set_xlabel("steps back from the last that the loss depends on", size=TEXT_SIZE, labelpad=5)

@@ -86,6 +86,9 @@ def _histogram(axes: Axes, taus: np.ndarray) -> None:
 
 
 def _scatter(axes: Axes, weights: np.ndarray, distances: np.ndarray) -> None:
+    known = np.isfinite(weights) & np.isfinite(distances).all(axis=1)
+    broken, total = int((~known).sum()), distances.shape[1]
+    weights, distances = weights[known], distances[known]
     middle = np.median(distances, axis=1)
     ends = np.stack([middle - distances.min(axis=1), distances.max(axis=1) - middle])
     style: dict[str, Any] = {"fmt": "o", "color": look().lines[1], "markersize": 4.5, "elinewidth": 0.7}
@@ -96,7 +99,8 @@ def _scatter(axes: Axes, weights: np.ndarray, distances: np.ndarray) -> None:
     axes.set_yticklabels(["0", "0.5", "1"])
     axes.set_xlabel("greatest weight of the row")
     axes.set_ylabel("change of the output (total variation)")
-    _dress(axes, f"{distances.shape[1]} permutations a row: median, least, greatest")
+    said = f"{total} permutations a row: median, least, greatest"
+    _dress(axes, f"{total} permutations a row; {broken} row{'s'[: broken != 1]} NaN or infinite" if broken else said)
 
 
 def _dress(axes: Axes, said: str) -> None:

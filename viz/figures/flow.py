@@ -41,7 +41,7 @@ def attention_flow(
     """Draw two rows of tokens, source above and produced below, with a link for each weight that carries the row.
 
     For each produced token the links are those of the smallest set of source tokens whose weights add up to `mass`; a
-    link is as thick as its weight.
+    link is as thick as its weight. Tokens whose weights are no numbers have no links, and are magenta.
 
     Args:
         alignment: weights (t, s), or one panel a head from (n, t, s).
@@ -144,6 +144,8 @@ def _panel(
     widths = [max(thickest * weight, 0.4) for weight in found]
     style: dict[str, Any] = {"facecolors": "none", "edgecolors": colours, "linewidths": widths}
     axes.add_collection(PathCollection(paths, transform=axes.transData, **style), autolim=False)
+    for start, length in true_runs(rows & ~np.isfinite(weights[:, columns]).all(axis=1)):
+        produced.add_patch(Rectangle((start - 0.5, 0), length, _STRIP, facecolor=look().bad, lw=0))
     for start, length in true_runs(~columns):
         axes.add_patch(Rectangle((start - 0.5, 1 - _STRIP), length, _STRIP, **look().hatched))
     for start, length in true_runs(~rows):

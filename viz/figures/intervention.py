@@ -36,7 +36,7 @@ def intervention_bars(
 ) -> Figure:
     """Draw, for each target, how the logarithm of its probability changes, up where it becomes more probable.
 
-    A change of minus infinity (a probability of 0) is drawn to the edge, with an arrow.
+    A change of minus infinity (a probability of 0) is drawn to the edge, with an arrow; one that is NaN is magenta.
 
     Args:
         change: (t,), log p with the intervention less log p without.
@@ -130,10 +130,11 @@ def _bars(axes: Axes, values: np.ndarray, kept: np.ndarray, measure: str) -> Non
     style: dict[str, Any] = {"ha": "center", "size": TEXT_SIZE, "color": look().ink}
     for step in np.flatnonzero(kept & ~np.isfinite(values)):
         down = not values[step] > 0
-        text = "?" if np.isnan(values[step]) else "▼" if down else "▲"
-        axes.text(
-            float(step), 0 if text == "?" else -limit if down else limit, text, va="bottom" if down else "top", **style
-        )
+        if np.isnan(values[step]):
+            axes.axvspan(step - 0.36, step + 0.36, color=look().bad, lw=0, zorder=0)
+            continue
+        place = (float(step), -limit if down else limit)
+        axes.text(*place, "▼" if down else "▲", va="bottom" if down else "top", **style)
     axes.set_ylabel(f"change of {measure}")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
     axes.tick_params(axis="y", labelsize=TEXT_SIZE - 1, labelcolor=look().quiet)

@@ -23,7 +23,7 @@ class Context(NamedTuple):
     """A span and what stands around it.
 
     Attributes:
-        share: (w,), which part of the selected units is on at each step.
+        share: (w,), which part of the selected units is on at each step; NaN where their values are no numbers.
         tokens: w strings.
         start, stop: the span within them.
         caption: what is said of it at the left.
@@ -109,12 +109,18 @@ def match_contexts(
 
 
 def _cells(axes: Axes, contexts: Sequence[Context], before: int, columns: int) -> None:
-    shares = np.full((len(contexts), columns), np.nan)
+    shares = np.full((len(contexts), columns), -1.0)  # below the scale: no token
     for row, context in enumerate(contexts):
         begin = before - context.start
         shares[row, begin : begin + len(context.tokens)] = context.share
-    plain = look().map().with_extremes(bad=look().paper)
-    axes.imshow(np.ma.masked_invalid(shares), cmap=plain, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    axes.imshow(
+        shares,
+        cmap=look().map().with_extremes(under=look().paper, bad=look().bad),
+        vmin=0,
+        vmax=1,
+        aspect="auto",
+        interpolation="nearest",
+    )
     lines: dict[str, Any] = {"colors": look().paper, "linewidths": 1.5}
     axes.hlines(np.arange(1, len(contexts)) - 0.5, -0.5, columns - 0.5, **lines)
 

@@ -15,12 +15,13 @@ from kerasrnn.viz.arrays import checked_mask
 from kerasrnn.viz.figures.layout import Page, Size, checked_size, inches
 from kerasrnn.viz.figures.style import TEXT_SIZE, TITLE_SIZE, Title, styled, text_size
 from kerasrnn.viz.figures.themes import look
-from kerasrnn.viz.fonts import drawable, fonts_for
+from kerasrnn.viz.fonts import BASE_FAMILY, drawable, fonts_for
 from kerasrnn.viz.tokens import label
 
 _WIDEST, _PAD, _GAP, _MANY = 9.0, 0.13, 0.02, 60  # inches; tokens up to which each has its number
 _SIZE = TITLE_SIZE  # points, of a token
 _MOST = 5_000  # tokens
+_NOTE = (BASE_FAMILY,)
 
 
 @styled
@@ -45,11 +46,11 @@ def saliency_text(
         tokens: t strings; None numbers the steps from 0.
         mask: (t,) bool, False where the sequence is padding.
         title: a line above; lines too long are wrapped.
-        note: a line below, such as how far the values add up.
+        note: what stands below, such as how far the values add up; lines too long are wrapped.
         first: the number of the first step, where they are a window of a longer sequence.
         theme: `light`, `dark` or `print`.
         size: inches, width and height; by default what the tokens need.
-        ax: axes to draw on, in place of a new figure; `size` is then theirs.
+        ax: axes to draw on, without a scale, in place of a new figure; `size` is then theirs.
 
     Returns:
         The figure.
@@ -82,30 +83,48 @@ def saliency_text(
     if ax is None:
         wide = wanted[0] if wanted else max(widest + margin + right, 5.0)
         heading = Title(title, wide - 2 * margin)
-        top = 0.2 + heading.height + 0.08
-        page = Page(wide, max(wanted[1] if wanted else 0.0, top + body + 0.5))
+        top, bar_high = 0.2 + heading.height + 0.08, max(min(body, 2.4), 0.6)
+        below_bar = top + max(body, bar_high) + 0.14
+        lines = _wrapped(note, wide - 2 * margin)
+        page = Page(wide, max(wanted[1] if wanted else 0.0, below_bar + 0.1 + text_size(lines, _NOTE, TEXT_SIZE)[1]))
         axes = page.axes(margin, top, wide - margin - right, body)
         room_wide = wide - margin - right
         heading.put(page.figure, margin, 0.2)
         quiet: dict[str, Any] = {"size": TEXT_SIZE - 0.5, "color": look().quiet, "ha": "left", "va": "top"}
-        page.text(margin, top + body + 0.14, note, parse_math=False, **quiet)
+        page.text(margin, below_bar, lines, parse_math=False, **quiet)
     else:
         axes, room_wide = ax, inches(ax)[0]
         body = max(body, inches(ax)[1])
         Title(title, room_wide).above(axes, 0.1)
+        style: dict[str, Any] = {"size": TEXT_SIZE - 0.5, "color": look().quiet, "loc": "left"}
+        axes.set_xlabel(_wrapped(note, room_wide), parse_math=False, **style)
     axes.set(xlim=(0, room_wide), ylim=(body, 0), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     limit = float(np.abs(shown[np.isfinite(shown)]).max(initial=0.0)) or 1.0
     scale = ScalarMappable(Normalize(-limit, limit), look().map(signed=True))
     _tokens(axes, scale, boxes, list(zip(written, shown, strict=True)), families, (row_high, below))
     if ax is None:
-        bar_axes = page.axes(page.wide - 0.86, top, 0.12, max(min(body, 2.4), 0.6))
+        bar_axes = page.axes(page.wide - 0.86, top, 0.12, bar_high)
         bar = Colorbar(bar_axes, scale, ticks=[-limit, 0, limit])
         bar.set_ticklabels([f"{tick:.2g}".replace("-", "−") for tick in (-limit, 0, limit)])
         bar.outline.set_visible(False)
         bar_axes.tick_params(labelsize=TEXT_SIZE - 1, length=2, labelcolor=look().quiet)
     root: Any = axes.get_figure(root=True)
     return root
+
+
+def _wrapped(note: str, wide: float) -> str:
+    """The words of each line in as many lines as they need."""
+    lines: list[str] = []
+    for line in note.split("\n"):
+        lines.append("")
+        for word in line.split(" "):
+            longer = f"{lines[-1]} {word}" if lines[-1] else word
+            if lines[-1] and text_size(longer, _NOTE, TEXT_SIZE - 0.5)[0] > wide:
+                lines.append(word)
+            else:
+                lines[-1] = longer
+    return "\n".join(lines)
 
 
 def _boxes(

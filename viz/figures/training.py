@@ -193,7 +193,7 @@ def _draw(axes: Axes, panel: _Panel, span: tuple[float, float] | None = None) ->
                   color=look().bad, clip_on=False)  # fmt: skip
     if panel.scale == "log":
         values = np.concatenate([series.values for series in lines.values()])
-        norm_scale(axes, values[np.isfinite(values) & (values > 0)])
+        norm_scale(axes, values[np.isfinite(values) & (values > 0)], broken=not np.isfinite(values).all())
         axes.set_ylabel("")
         axes.tick_params(axis="y", labelsize=_SMALL)
     else:

@@ -92,17 +92,18 @@ def _places(groups: Mapping[str, list[str]]) -> list[float]:
 def _bars(axes: Axes, which: int, pairs: Mapping[str, np.ndarray], names: list[str], places: list[float]) -> None:
     values = np.array([pairs[name][which] for name in names])
     positive = np.where(np.isfinite(values) & (values > 0), values, np.nan)
-    norm_scale(axes, positive[np.isfinite(positive)])
+    norm_scale(axes, positive[np.isfinite(positive)], broken=not np.isfinite(values).all())
     axes.set_ylabel(_CAPTIONS[which], fontsize=TEXT_SIZE, parse_math=False)
     axes.set(xlim=(-1.2, places[-1] + 1.2), xticks=[])
     if np.isfinite(positive).any():
         low = axes.get_ylim()[0]
         axes.bar(places, positive - low, bottom=low, width=0.78, color=look().lines[which])
         axes.set_ylim(low, None)
-    for place, value in zip(places, values, strict=True):
+    for place, value, name in zip(places, values, names, strict=True):
         if not np.isfinite(value) or value == 0:
-            said = "0" if value == 0 else "–" if which else "NaN"
+            said = "0" if value == 0 else "–" if which and np.isfinite(pairs[name][0]) else "NaN"
             style: dict[str, Any] = {"ha": "center", "va": "bottom", "size": TEXT_SIZE - 2, "color": look().quiet}
+            style |= {"rotation": 90, "color": look().bad} if said == "NaN" else {}
             axes.text(place, 0.01, said, transform=axes.get_xaxis_transform(), **style)
 
 
