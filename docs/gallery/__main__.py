@@ -68,7 +68,7 @@ def _photograph(pages: list[Shot]) -> None:
         for shot in pages:
             tab.goto(Path(str(shot.output)).resolve().as_uri())
             tab.wait_for_timeout(500)
-            tab.screenshot(path=DOCS / str(shot.image), animations="disabled")
+            tab.screenshot(path=DOCS / str(shot.image), animations="disabled", full_page=True)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ import http.server
 import threading
 import time
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import page_cases
@@ -16,6 +17,7 @@ from kerasrnn.viz.pages.explorer import explorer_page
 from kerasrnn.viz.pages.gates import gates_page
 from kerasrnn.viz.pages.page import write_page
 
+SVG = "{http://www.w3.org/2000/svg}"
 PICTURE = {
     "attention": "#matrix",
     "gates": "#matrix",
@@ -58,6 +60,28 @@ def test_a_picture_is_drawn_in_both_themes(opened: Open, name: str) -> None:
         assert tuple(page[-3, 3]) == paper
         tab.locator("#theme").click()
         settled(tab)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", SIMPLE)
+def test_every_picture_can_be_saved(opened: Open, name: str, theme: str) -> None:
+    """As an SVG of its own: it has a size, text, ink in the colours of the theme, and no script."""
+    tab = opened(page_cases.PAGES[name](), color_scheme=theme)
+    settled(tab)
+    with tab.expect_download() as download:
+        tab.keyboard.press("s")
+    saved = ElementTree.parse(download.value.path()).getroot()
+    assert saved.tag == f"{SVG}svg"
+    assert float(saved.attrib["width"]) > 100
+    assert float(saved.attrib["height"]) > 50
+    drawn = [
+        node for node in saved.iter() if node.tag.removeprefix(SVG) in ("rect", "path", "line", "polyline", "image")
+    ]
+    assert len(drawn) > 3
+    assert len([node for node in saved.iter(f"{SVG}text") if node.text]) > 3
+    assert not list(saved.iter(f"{SVG}script"))
+    paper = {"light": "#ffffff", "dark": "#14161a"}[theme]
+    assert paper in download.value.path().read_text("utf-8").lower()
 
 
 @pytest.mark.parametrize("name", SIMPLE)

@@ -2,7 +2,7 @@
 
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,13 @@ import pytest
 from figure_cases import check_layout, drawn_texts, words
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PatchCollection, PathCollection, PolyCollection
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
+from matplotlib.patches import FancyBboxPatch, Rectangle, StepPatch
+from matplotlib.transforms import IdentityTransform
 
 import kerasrnn.viz
 from kerasrnn.viz import Context, Series, health, saturation, score_by_length
@@ -121,3 +125,90 @@ def test_several_panels_share_the_place_of_one() -> None:
     assert panels[0].get_position().x1 < panels[1].get_position().x0
     with pytest.raises(ValueError, match="size: this picture needs at least"):
         kerasrnn.viz.attention_heatmap(ALIGNMENT, ax=Figure(figsize=(1, 1)).add_subplot())
+
+
+class Inked:
+    """A figure as pixels, asked in the coordinates of its axes."""
+
+    def __init__(self, figure: Figure) -> None:
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        self.pixels = np.asarray(canvas.buffer_rgba())[..., :3].astype(int)
+
+    def near(self, transform: Any, x: float, y: float, colour: Any, reach: int = 1) -> bool:
+        """Whether a pixel of that colour lies within `reach` of the place."""
+        column, row = transform.transform((x, y))
+        row, column = round(len(self.pixels) - 1 - row), round(column)
+        around = self.pixels[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
+        return bool((np.abs(around - np.round(255 * np.asarray(to_rgb(colour)))).max(axis=-1) <= 6).any())
+
+
+def images(inked: Inked, figure: Figure) -> Iterator[bool]:
+    """Each cell of an image has the colour of its number; in a corner, where no token stands."""
+    for image in figure.findobj(AxesImage):
+        array = np.ma.masked_invalid(image.get_array())
+        left, right, bottom, top = image.get_extent()
+        for i, j in np.ndindex(array.shape):
+            x = left + (right - left) * (j + 0.25) / array.shape[1]
+            y = top + (bottom - top) * (i + 0.25) / array.shape[0]
+            yield inked.near(image.axes.transData, x, y, image.cmap(image.norm(array[i, j]))[:3])
+
+
+def marks(inked: Inked, figure: Figure) -> Iterator[bool]:
+    """Each point of a line, each bar, box and dot is where its number is, in its colour."""
+    for line in figure.findobj(Line2D):
+        places = line.get_xydata()
+        if line.axes is not None and len(places) > 2 and line.get_transform() == line.axes.transData:
+            shade = 1 - (line.get_alpha() or 1) * (1 - np.asarray(to_rgb(line.get_color())))
+            yield from (inked.near(line.axes.transData, x, y, shade, 3) for x, y in places)
+    for box in figure.findobj(FancyBboxPatch):
+        x, y = box.get_x() + 0.1 * box.get_width(), box.get_y() + 0.2 * box.get_height()
+        yield inked.near(box.axes.transData, x, y, box.get_facecolor()[:3])
+    for patch in figure.findobj(Rectangle):
+        inside = (
+            patch.axes is not None
+            and patch is not patch.axes.patch
+            and patch.get_transform().contains_branch(patch.axes.transData)
+        )
+        if inside and patch.get_width() and patch.get_height() and patch.get_fill() and not patch.get_hatch():
+            x, y = patch.get_x() + 0.1 * patch.get_width(), patch.get_y() + 0.1 * patch.get_height()
+            yield inked.near(patch.axes.transData, x, y, patch.get_facecolor()[:3])
+    for steps in figure.findobj(StepPatch):
+        values, edges, _ = steps.get_data()
+        for value, low, high in zip(values, edges[:-1], edges[1:], strict=True):
+            middle = steps.axes.transData.transform([[low, value], [high, value]]).mean(axis=0) - (0, 2)
+            if value:
+                shade = 1 - steps.get_alpha() * (1 - np.asarray(to_rgb(steps.get_facecolor())))
+                yield inked.near(IdentityTransform(), *middle, shade)
+    for boxes in figure.findobj(PatchCollection):
+        for path, colour in zip(boxes.get_paths(), boxes.get_facecolors(), strict=True):
+            x, y = path.vertices.min(axis=0) + 0.1 * np.ptp(path.vertices, axis=0)
+            yield inked.near(boxes.axes.transData, x, y, colour[:3])
+    for bars in figure.findobj(PolyCollection):
+        for path, colour in zip(
+            bars.get_paths(), np.resize(bars.get_facecolors(), (len(bars.get_paths()), 4)), strict=True
+        ):
+            x, y = path.vertices[:-1].mean(axis=0)
+            if len(path.vertices) == 5 and np.ptp(path.vertices[:, 0]):
+                yield inked.near(bars.axes.transData, x, y, colour[:3])
+    for links in figure.findobj(PathCollection):
+        offsets = np.asarray(links.get_offsets())
+        if len(offsets) > 1:
+            yield from (not inked.near(links.axes.transData, x, y, "white", 0) for x, y in offsets)
+        else:  # where a link begins and ends
+            ends = [(path.vertices[0], -2) for path in links.get_paths()]
+            ends += [(path.vertices[-1], 2) for path in links.get_paths()]
+            for (x, y), inwards in ends:
+                place = links.axes.transData.transform((x, y)) + np.array([0, inwards])
+                yield not inked.near(IdentityTransform(), *place, "white", 0)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_pixels_show_what_is_plotted(name: str) -> None:
+    """Whatever a figure's artists hold stands in the picture, where it belongs and in its colour."""
+    arrays, options = CASES[name]
+    figure = public()[name](*arrays, **options)
+    inked = Inked(figure)
+    found = [*images(inked, figure), *marks(inked, figure)]
+    assert len(found) > 1, "nothing to look at"
+    assert np.mean(found) > 0.95, f"{found.count(False)} of {len(found)} are not there"

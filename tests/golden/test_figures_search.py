@@ -285,6 +285,7 @@ def test_differences_of_alignments(rng: np.random.Generator) -> None:
     assert axes.images[0].get_clim()[1] == np.abs(array[mask][:, source]).max()
     assert ticks(axes.xaxis) == [label(token) for token in characters(6)]
     assert ticks(axes.yaxis) == words(4)
+    assert {"source →", "← produced"} <= set(texts(figure))
     check_layout(figure)
     heads = difference_heatmap({"alignment": rng.normal(0, 1, (5, 4, 6))}, words(4), characters(6), title="heads")
     assert [axes.get_xlabel() for axes in heads.axes[:5]] == ["head 1", "head 5", "head 2", "head 3", "head 4"]

@@ -12,7 +12,7 @@ from keras import layers as kl
 from numpy_cells import Array, central_differences
 
 import kerasrnn.layers as ours
-from kerasrnn.viz import capture_jacobian, capture_saliency
+from kerasrnn.viz import capture_gradients, capture_jacobian, capture_saliency
 
 pytestmark = pytest.mark.usefixtures("float64")
 B, T, D, U, V = 2, 5, 3, 3, 4
@@ -223,4 +223,6 @@ def test_sequences_that_are_too_long_are_refused_before_the_model_is_watched(mon
         capture_jacobian(model, x)
     with pytest.raises(ValueError, match=r"^inputs: expected at most 20,000 steps, received 20,001"):
         capture_saliency(model, x)
+    with pytest.raises(ValueError, match=r"^inputs: expected at most 20,000 steps, received 20,001"):
+        capture_gradients(model, x)
     assert len(calls) < 100

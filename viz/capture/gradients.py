@@ -8,6 +8,7 @@ from keras import ops
 
 from kerasrnn.viz.arrays import Capture, rows_of_tokens
 from kerasrnn.viz.capture.gates import Choice
+from kerasrnn.viz.capture.inputs import check_steps
 from kerasrnn.viz.capture.loss import Loss, has_steps, loss_of, primary_output
 from kerasrnn.viz.capture.observe import observing, part_loops, to_numpy, watched_loop
 from kerasrnn.viz.capture.sites import Site, pick, recurrent_sites
@@ -52,7 +53,8 @@ def capture_gradients(
 
     Raises:
         TypeError: no Keras model, or inputs that are not numbers.
-        ValueError: no recurrent layer, none of that name, inputs, `at` or `target` that do not fit the model.
+        ValueError: no recurrent layer, none of that name, more than 20,000 steps, inputs, `at` or `target` that do not
+            fit the model.
         RuntimeError: another backend than TensorFlow, or a layer that its cell, run step by step, does not repeat.
     """
     if keras.config.backend() != "tensorflow":
@@ -75,7 +77,11 @@ def capture_gradients(
             def wants() -> bool:
                 return choice.take(site, prefix)
 
-            options: dict[str, Any] = {"nudge": pushed.nudge, "only_pushes": not getattr(part, "return_gates", False)}
+            def nudge(states: list[Tensor], steps: int) -> list[Tensor]:
+                check_steps(steps)
+                return pushed.nudge(states, steps)
+
+            options: dict[str, Any] = {"nudge": nudge, "only_pushes": not getattr(part, "return_gates", False)}
             return watched_loop(part, seen, wants=wants, unrecorded=tape.stop_recording, **options)
 
         with tape:

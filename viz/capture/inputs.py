@@ -5,6 +5,14 @@ from typing import Any
 import keras
 import numpy as np
 
+_MOST = 20_000  # steps to take gradients through: time grows with their square
+
+
+def check_steps(steps: int) -> None:
+    """Raise ValueError for a sequence that would take hours: to be asked as soon as its length is known."""
+    if steps > _MOST:
+        raise ValueError(f"inputs: expected at most {_MOST:,} steps, received {steps:,}; give shorter rows")
+
 
 def checked_inputs(model: Any, inputs: Any) -> Any:
     """Return `inputs` with arrays in place of nested lists, after comparing them with the model's declared inputs.

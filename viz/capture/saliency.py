@@ -8,13 +8,13 @@ import numpy as np
 
 from kerasrnn.viz.arrays import Capture, rows_of_tokens
 from kerasrnn.viz.capture.entry import Entry
+from kerasrnn.viz.capture.inputs import check_steps
 from kerasrnn.viz.capture.loss import steps_of
 from kerasrnn.viz.capture.observe import observing, to_numpy
 from kerasrnn.viz.capture.score import Score
 
 Tensor = Any
 METHODS = ("integrated", "input")
-_MOST = 20_000  # steps: the model runs step by step, at every point of the integral
 
 
 def capture_saliency(
@@ -70,7 +70,7 @@ def capture_saliency(
 
     with observing(model, inputs) as observed:
         score = Score(model, observed.reference, target)
-        entry = Entry(observed, layer, score, check=_check_size)
+        entry = Entry(observed, layer, score, check=lambda shape: check_steps(shape[1]))
         batch = len(entry.mask)
         rows, steps = np.arange(batch), steps_of(observed.reference, at, entry.mask)
         at_steps = None if steps is None else np.array(steps)
@@ -126,11 +126,6 @@ def capture_saliency(
     return Capture(
         {f"{entry.label}/saliency": saliency}, entry.label, kept, mask=entry.mask, note=entry.note, facts=facts
     )
-
-
-def _check_size(shape: tuple[int, ...]) -> None:
-    if shape[1] > _MOST:
-        raise ValueError(f"inputs: expected at most {_MOST:,} steps, received {shape[1]:,}; give shorter rows")
 
 
 def _figures(values: np.ndarray) -> list[float | None]:

@@ -11,9 +11,9 @@ from matplotlib.patches import Rectangle
 
 from kerasrnn.viz.arrays import checked_mask
 from kerasrnn.viz.figures.layout import Page, Size, fitted, inches, root_of, scale_beside, wanted_size
-from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, true_runs
+from kerasrnn.viz.figures.style import TEXT_SIZE, Labels, Title, styled, text_size, true_runs
 from kerasrnn.viz.figures.themes import look
-from kerasrnn.viz.fonts import fonts_for
+from kerasrnn.viz.fonts import BASE_FAMILY, fonts_for
 from kerasrnn.viz.names import caption_of, rank
 
 _WIDEST, _HIGHEST, _GAP_X, _GAP_Y = 11.0, 6.4, 0.5, 0.36  # inches, for all panels together
@@ -123,6 +123,11 @@ def difference_heatmap(
             elif not attends:
                 _caption(axes, name)
     heading.put(page.figure, 0.22, 0.2)
+    if attends:
+        text: dict[str, Any] = {"size": TEXT_SIZE, "color": look().quiet, "ha": "left"}
+        page.text(left, margin - edge.thickness - 0.12, "source →", va="bottom", **text)
+        fits = text_size("← produced", [BASE_FAMILY], TEXT_SIZE)[0] <= high
+        page.text(0.22, margin, "← produced" if fits else "←", va="top", rotation=90, **text)
     bar_axes = page.axes(left + plot + 0.2, margin, 0.14, min(down * high + (down - 1) * _GAP_Y, 3.2))
     ticks, names = _ticks(end)
     bar = Colorbar(bar_axes, axes.images[0], ticks=ticks)
