@@ -8,7 +8,7 @@ from kerasrnn.zoo.loading import task_class
 from kerasrnn.zoo.tasks.tunes import END, START, TunesTask
 
 CHARACTERS = "\n \"#'(),/0123456789:<=>ABCDEFGKLM[]^_abcdefgmnoz{|}-"
-JIG = "M:6/8\nL:1/8\nK:G\nD|GAB d2B|cBA GED|G3 G2:|"
+JIG = "M:6/8\nL:1/8\nK:G\nD| GAB d2B| cBA GED| G3 G2:|"
 REEL = "M:4/4\nL:1/8\nK:Em\nE2 GB e2 ^dB|A2 FA DAFA|"
 
 

@@ -53,6 +53,7 @@ def test_bars_that_add_up(notes: str) -> None:
         ("A|ABc|AB||cd|ABc|", "line 4, column 13: the bar has 1 of"),
         ("|:A|ABc|1AB:|2AB|ABc||", "line 4, column 17: the bar has 1/2 of"),
         ("ABc|1A3:|ABc||", "line 4, column 4: the part has no ending 2"),
+        ("ABc|A||B||c|ABc|", "line 4, column 9: the bar has 1/2 of"),  # a bar in three
         ("A3|[M:2/4]AB|A3|", "the bar has 3/4 of a whole note, and the meter 1/2"),
     ],
 )

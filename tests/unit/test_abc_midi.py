@@ -39,6 +39,8 @@ def test_repeats_endings_ties_and_rests() -> None:
     found = perform(parse(f"{HEAD}|:F2A-|1A3:|2A2z|]"))
     assert quarters(found.melody) == [(0, 2, 66), (2, 4, 69), (6, 2, 66), (8, 3, 69)]
     assert found.length == Fraction(12, 4)
+    found = perform(parse(f"{HEAD}AA-A|A3|"))
+    assert quarters(found.melody) == [(0, 1, 69), (1, 2, 69), (3, 3, 69)]
     found = perform(parse(f"{HEAD}[FA]2-A|F-G2|"))
     assert quarters(found.melody) == [(0, 2, 66), (0, 3, 69), (3, 1, 66), (4, 2, 67)], "only one pitch is held"
 

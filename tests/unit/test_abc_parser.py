@@ -159,6 +159,16 @@ def test_bar_lines(text: str, back: bool, begins: bool, part: bool, endings: tup
     assert lines[0].place == (4, 2)
 
 
+def test_two_bar_lines_in_a_row() -> None:
+    lines = [item for item in parse(f"{HEAD}A[|]:|B|] |:c").items if isinstance(item, Line)]
+    assert [line[:3] for line in lines] == [
+        (False, False, True),
+        (True, False, True),
+        (False, False, True),
+        (False, True, True),
+    ]
+
+
 def test_random_tunes_are_read_as_they_were_made() -> None:
     """Written by a small writer that keeps its own book of pitches and lengths."""
     rng = np.random.default_rng(4)

@@ -5,6 +5,7 @@ import re
 from kerasrnn.zoo.abc.keys import Key
 from kerasrnn.zoo.abc.lexer import AbcError, Token, field, tokens
 from kerasrnn.zoo.abc.parser import COMMON, HARMONY
+from kerasrnn.zoo.abc.pickups import with_spaces
 
 KEPT = ("M", "L", "K", "Q")
 _SHARP_BASS = re.compile(r"(?<=/[A-Ga-g])[+]")
@@ -14,8 +15,9 @@ _NAME = re.compile(r"[A-Ga-g][,']*")
 def tidy(text: str) -> str:
     """A tune without what does not sound: other fields than M, L, K and Q, decorations, slurs, remarks, comments.
 
-    Spaces stand between groups of notes and never beside a bar line, a bar line ends its line of text, modes have their
-    short names, and a tie stands only between notes of one pitch (older tunes also write a slur so).
+    Spaces stand between groups of notes, and beside a bar line only after those of a part that begins with a pickup
+    (see `with_spaces`). A bar line ends its line of text, modes have their short names, and a tie stands only between
+    notes of one pitch (older tunes also write a slur so).
 
     Raises:
         AbcError: a text that cannot be read as tokens.
@@ -34,7 +36,7 @@ def tidy(text: str) -> str:
         (r"\A\n+|\n+\Z", ""),
     ):
         joined = re.sub(pattern, instead, joined)
-    return re.sub(r"(?m)^(K:.*)\|\n", r"\1\n", joined)
+    return with_spaces(re.sub(r"(?m)^(K:.*)\|\n", r"\1\n", joined))
 
 
 def _written(token: Token, pieces: list[Token], at: int) -> str:

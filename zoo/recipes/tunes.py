@@ -96,7 +96,7 @@ RECIPES = {
             "embedding": 48,
             "dropout": 0.2,
             "transposed": 0.5,
-            "epochs": 14,
+            "epochs": 16,
             "batch_size": 16,
             "learning_rate": 4e-3,
             "average": 0.995,
