@@ -186,28 +186,42 @@ _LOOKS = (
 )
 
 
-def import_keras() -> None:
+def import_keras(devices: bool = True) -> None:
     """Import Keras without the greetings of TensorFlow: nobody who asked for a picture wants to read those.
 
-    TF_CPP_MIN_LOG_LEVEL does not silence all of them (TensorFlow 2.21), so what goes to the descriptor of stderr
-    meanwhile is set aside, and shown if the import fails.
+    Args:
+        devices: whether to use the devices for the first time, which they greet too.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "keras" in sys.modules or sys.stderr is None:
         return
+    with hushed():
+        import keras
+
+        if devices:
+            keras.ops.zeros(1)
+
+
+@contextlib.contextmanager
+def hushed() -> Iterator[None]:
+    """Nothing goes to the descriptor of stderr meanwhile; it is shown if there is an error.
+
+    TF_CPP_MIN_LOG_LEVEL does not silence all that TensorFlow has to say (2.21).
+    """
+    if sys.stderr is None:
+        yield
+        return
     sys.stderr.flush()
     with tempfile.TemporaryFile() as said:
-        stderr, imported = os.dup(2), False
+        stderr, passed = os.dup(2), False
         os.dup2(said.fileno(), 2)
         try:
-            import keras
-
-            keras.ops.zeros(1)  # devices are greeted when they are first used
-            imported = True
+            yield
+            passed = True
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-            if not imported:
+            if not passed:
                 said.seek(0)
                 os.write(2, said.read())
 
@@ -232,3 +246,31 @@ def console() -> Any:
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 120, highlight=False, markup=False, emoji=False)
+
+
+@contextlib.contextmanager
+def shows_progress(quiet: bool) -> Iterator[tuple[Callable[[str], None], Callable[[int, int, int], None] | None]]:
+    """How a long run tells where it is, on stderr: a bar below its lines on a terminal, elsewhere the lines alone.
+
+    Yields:
+        What takes a line, and what takes the epoch (from 0), the steps done and the steps in all, or None.
+    """
+    if quiet:
+        yield lambda line: None, None
+        return
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda line: click.echo(line, err=True), None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"))
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as shown:
+        task = shown.add_task("begins", total=None)
+        yield (
+            lambda line: console.print(line, soft_wrap=True),
+            lambda number, done, steps: shown.update(
+                task, description=f"epoch {number + 1}", completed=done, total=steps
+            ),
+        )

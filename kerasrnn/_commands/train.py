@@ -1,12 +1,13 @@
 """`kerasrnn train`."""
 
+import importlib
 import os
 from pathlib import Path
 from typing import Any
 
 import click
 
-from kerasrnn._terminal import Examples, import_keras, reports_errors
+from kerasrnn._terminal import Examples, hushed, import_keras, reports_errors, shows_progress
 
 
 @click.command(
@@ -33,6 +34,11 @@ from kerasrnn._terminal import Examples, import_keras, reports_errors
 @click.option("--columns", multiple=True, metavar="ROLE=COLUMN", help="Where a column stands: word=0, text=review.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
 @click.option("--backend", type=click.Choice(["tensorflow", "jax"]), help="What Keras runs on.")
+@click.option(
+    "--distribute",
+    type=click.Choice(["mirrored", "multiworker"]),
+    help="Share each batch among the devices of this machine, or the workers in TF_CONFIG.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No lines about the progress.")
 @reports_errors
 def train(
@@ -45,6 +51,7 @@ def train(
     columns: tuple[str, ...],
     resume: bool,
     backend: str | None,
+    distribute: str | None,
     quiet: bool,
     **named: Any,
 ) -> None:
@@ -55,7 +62,16 @@ def train(
     """
     from kerasrnn.zoo import recipes
 
-    recipe = recipes.find(preset)
+    recipes.check(preset)
+    if backend:
+        os.environ["KERAS_BACKEND"] = backend
+    import_keras(devices=not distribute)
+    with hushed():
+        importlib.import_module("tensorflow")  # on JAX, Keras would do so later, and it would greet
+        recipe = recipes.find(preset)
+        from kerasrnn.zoo.training import distribution
+        from kerasrnn.zoo.training.run import run
+
     changes = {name: value for name, value in named.items() if value is not None} | pairs(settings, "--set")
     recipe.with_options(changes)
     if not data:
@@ -65,23 +81,27 @@ def train(
         raise click.UsageError(f"{out} holds a run: go on with --resume, or choose another folder.")
     if resume and not begun and out.exists() and any(not _is_early(path) for path in out.iterdir()):
         raise click.UsageError(f"{out} holds no checkpoint to resume: choose another folder.")
-    out.mkdir(parents=True, exist_ok=True)
-    if backend:
-        os.environ["KERAS_BACKEND"] = backend
-    import_keras()
-    from kerasrnn.zoo.training.run import run
 
-    written = run(
-        recipe,
-        data,
-        out,
-        changes=changes,
-        columns=pairs(columns, "--columns"),
-        valid=valid,
-        start_from=start_from,
-        say=(lambda line: None) if quiet else (lambda line: click.echo(line, err=True)),
-    )
-    click.echo(os.fsencode(written))
+    place = distribution.find(distribute)
+    with hushed():
+        spread = distribution.begin(distribute, place)
+    if spread.chief:
+        out.mkdir(parents=True, exist_ok=True)
+    with shows_progress(quiet or not spread.chief) as (say, progress):
+        written = run(
+            recipe,
+            data,
+            out,
+            changes=changes,
+            columns=pairs(columns, "--columns"),
+            valid=valid,
+            start_from=start_from,
+            say=say,
+            progress=progress,
+            distribution=spread,
+        )
+    if spread.chief:
+        click.echo(os.fsencode(written))
 
 
 def _is_early(path: Path) -> bool:

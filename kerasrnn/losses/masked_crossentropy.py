@@ -89,14 +89,15 @@ class MaskedCrossentropy(keras.losses.Loss):
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
         with keras.name_scope(self.name):
-            losses, weights = self._weighted(y_true, y_pred, sample_weight)
+            losses, weights = self.weighted(y_true, y_pred, sample_weight)
             return ops.cast(self._reduce(losses, weights), self.dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
         """The loss of each token, `(b, t)`."""
-        return self._weighted(y_true, y_pred, None)[0]
+        return self.weighted(y_true, y_pred)[0]
 
-    def _weighted(self, y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Tensor, Tensor]:
+    def weighted(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Tensor, Tensor]:
+        """w ℓ of each token and the weights w, `(b, t)` each."""
         return weighted_crossentropy(
             y_true,
             y_pred,

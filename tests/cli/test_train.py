@@ -1,9 +1,15 @@
 """`train`, from files to a preset: every kind of recipe on a little data, stopped and resumed, and refused."""
 
+import contextlib
 import csv
 import json
 import os
+import pty
+import re
+import shutil
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +182,11 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(
         name = {"--seed": "seed", "--learning-rate": "learning_rate"}.get(change[0], "dropout")
         error = refused(1, *options(preset, data, out, "--resume", *change))
         assert f"holds a run with other options ({name}): resume with the same options" in error
+    shutil.copytree(data, tmp_path / "changed")
+    for path in (tmp_path / "changed").glob(f"{PRESETS[preset][0]}/train.*"):
+        path.write_text(path.read_text().replace("old", "new").replace("GABc", "GGBc"))
+    error = refused(1, *options(preset, tmp_path / "changed", out, "--resume"))
+    assert "holds a run with other options (data): resume with the same options" in error
     assert (out / LAST).read_bytes() == checkpoint
 
     result = ok(*options(preset, data, out, "--resume"))
@@ -187,6 +198,43 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(
     timed = {"seconds", "tokens_per_second"}
     untimed = [[{k: v for k, v in line.items() if k not in timed} for line in log(f)] for f in (out, unbroken)]
     assert untimed[0] == untimed[1]
+
+
+def test_another_process_makes_the_same_bits_and_shows_its_progress_on_a_terminal(
+    data: Path, trained: Any, tmp_path: Path
+) -> None:
+    """With words hashed otherwise; one loop at a time, as in the tests."""
+    code = (
+        "import sys, keras; from kerasrnn.engine import tensorflow_adjoint as adjoint, linear_tensorflow as linear\n"
+        "adjoint.cores = linear.cores = lambda: 1\n"
+        "from kerasrnn.cli import main; main(sys.argv[1:], prog_name='kerasrnn')"
+    )
+    terminal, end = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, options("pos_bilstm", data, tmp_path / "run"))],
+        env={**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONHASHSEED": "7", "TERM": "xterm", "COLUMNS": "100"},
+        stdout=subprocess.PIPE,
+        stderr=end,
+    )
+    os.close(end)
+    shown = b""
+    with contextlib.suppress(OSError):  # that is how a terminal ends
+        while part := os.read(terminal, 65_536):
+            shown += part
+    os.close(terminal)
+    out, _ = process.communicate(timeout=240)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert process.returncode == 0, text
+    assert out.decode() == f"{tmp_path / 'run' / 'pos_bilstm'}\n"
+    steps = log(tmp_path / "run")[-1]["step"]
+    assert re.search(rf"epoch [123] [━╸╺ ]+ *\d+/{steps} steps", text), text
+    lines = [line for line in re.split(r"[\r\n]+", text) if line.startswith("round ")]
+    assert [line.split()[1] for line in lines] == ["1", "2", "3"], "each on a line of its own above the bar"
+
+    one, other = weights(tmp_path / "run" / "pos_bilstm"), weights(trained("pos_bilstm") / "pos_bilstm")
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
 def test_another_seed_gives_other_weights(data: Path, trained: Any, tmp_path: Path) -> None:

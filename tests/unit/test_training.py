@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from kerasrnn import zoo
 from kerasrnn.zoo.training import checkpoint, train
+from kerasrnn.zoo.training.team import Team
 
 POOL, EVERY, STEPS = 2, 4, 12
 OPTIONS = {"seed": 1, "rate": 0.05}
@@ -130,7 +131,7 @@ def test_a_finished_run_stays_finished(unbroken: tuple[keras.Model, Path, list[s
 def test_the_weights_of_a_finished_run_are_the_averaged_ones(unbroken: tuple[keras.Model, Path, list[str]]) -> None:
     made, folder, _ = unbroken
     last = model(1)
-    checkpoint.restore(folder, last, OPTIONS)
+    checkpoint.restore(folder, Team(last), OPTIONS)
     averages = last.optimizer._model_variables_moving_average
     for one, average, other in zip(made.trainable_weights, averages, last.trainable_weights, strict=True):
         np.testing.assert_array_equal(one.value, average.value)
@@ -177,7 +178,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(bad: float, loss: str, tmp_path
     with pytest.raises(ValueError, match=rf"loss became {loss} by step 8: lower the learning rate, then resume"):
         run(model(1), tmp_path, pool=poisoned)
     made = model(1)
-    assert checkpoint.restore(tmp_path, made, OPTIONS).steps == EVERY
+    assert checkpoint.restore(tmp_path, Team(made), OPTIONS).steps == EVERY
     assert all(np.isfinite(array).all() for array in weights(made))
     assert [line["step"] for line in log(tmp_path)] == [2, 4, 6]
 

@@ -29,10 +29,15 @@ def find(name: str) -> Any:
     """The recipe of a preset.
 
     Raises:
-        ValueError: there is none of that name (the nearest is suggested).
+        ValueError: there is none of that name.
     """
+    check(name)
+    return importlib.import_module(f"kerasrnn.zoo.recipes.{_WHERE[name]}").RECIPES[name]
+
+
+def check(name: str) -> None:
+    """Raise ValueError, with the nearest name, if no preset of that name has a recipe; this imports nothing."""
     if name not in _WHERE:
         near = difflib.get_close_matches(name, names(), n=1, cutoff=0.4)
         hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(names())}."
         raise ValueError(f"no recipe {name[:100]!r}. {hint}")
-    return importlib.import_module(f"kerasrnn.zoo.recipes.{_WHERE[name]}").RECIPES[name]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from kerasrnn._files import write_bytes_atomically
+from kerasrnn.zoo.training.team import Team
 
 NAME = "checkpoint.npz"
 
@@ -30,12 +30,12 @@ class State:
     best: list[np.ndarray] | None = None
 
 
-def save(folder: Path, model: keras.Model, state: State, options: dict[str, Any]) -> None:
-    """Write the run's state; an older checkpoint survives until the new one is complete."""
-    arrays: dict[str, Any] = {
-        f"variable_{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(_variables(model))
-    }
-    arrays |= {f"state_{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(_states(model))}
+def save(
+    folder: Path, variables: list[np.ndarray], carried: list[np.ndarray], state: State, options: dict[str, Any]
+) -> None:
+    """Write the run's state, values as of `Team.values`; an older checkpoint survives until the new one is complete."""
+    arrays: dict[str, Any] = {f"variable_{i}": value for i, value in enumerate(variables)}
+    arrays |= {f"state_{i}": value for i, value in enumerate(carried)}
     arrays |= {f"best_{i}": value for i, value in enumerate(state.best or [])}
     about = {"rounds": state.rounds, "steps": state.steps, "score": state.score}
     buffer = io.BytesIO()
@@ -43,8 +43,8 @@ def save(folder: Path, model: keras.Model, state: State, options: dict[str, Any]
     write_bytes_atomically(folder / NAME, buffer.getvalue())
 
 
-def restore(folder: Path, model: keras.Model, options: dict[str, Any]) -> State:
-    """Load the run's state into the model and return how far it has come; a new state where there is no checkpoint.
+def restore(folder: Path, team: Team, options: dict[str, Any]) -> State:
+    """Give the run's values to those who go on and return how far it has come; a new state without a checkpoint.
 
     Raises:
         ValueError: if the run was begun with other options.
@@ -60,24 +60,9 @@ def restore(folder: Path, model: keras.Model, options: dict[str, Any]) -> State:
                 f"{folder} holds a run with other options ({', '.join(changed)}): resume with the same options, or "
                 "train into another folder."
             )
-        states = _states(model)
-        if states and "state_0" not in arrays.files:
-            raise ValueError(f"{path} was written before checkpoints held the states of stateful layers: train again.")
-        for i, variable in enumerate(_variables(model)):
-            variable.assign(arrays[f"variable_{i}"])
-        for i, variable in enumerate(states):
-            variable.assign(arrays[f"state_{i}"])
-        best = [arrays[name] for name in arrays.files if name.startswith("best_")]  # in the order of the file
+        variables, carried, best = (
+            [arrays[name] for name in arrays.files if name.startswith(kind)]  # in the order of the file
+            for kind in ("variable_", "state_", "best_")
+        )
+        team.assign(variables, carried)
         return State(**json.loads(str(arrays["about"])), best=best or None)
-
-
-def _variables(model: keras.Model) -> list[Any]:
-    """Weights, the states of random generators, and the optimizer's variables."""
-    return [*model.variables, *model.optimizer.variables]
-
-
-def _states(model: keras.Model) -> list[Any]:
-    """What stateful layers carry from batch to batch, which Keras does not count among a model's variables."""
-    known = {id(variable) for variable in model.variables}
-    states = [getattr(layer, "states", None) or [] for layer in model._flatten_layers()]
-    return [each for of_layer in states for each in of_layer if hasattr(each, "assign") and id(each) not in known]

@@ -1,5 +1,6 @@
 """The training loop: rounds by number, so that a resumed run sees what an unbroken one would have seen."""
 
+import contextlib
 import json
 import math
 import queue
@@ -7,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import keras
 import numpy as np
@@ -15,8 +16,8 @@ import numpy as np
 from kerasrnn._files import write_bytes_atomically
 from kerasrnn.zoo.evaluation import finite
 from kerasrnn.zoo.training import checkpoint
+from kerasrnn.zoo.training.team import Batch, Team, arrays, put
 
-Batch = tuple[Any, ...]
 AHEAD = 8  # batches that are made before they are needed
 
 
@@ -33,6 +34,7 @@ def train(
     lower: bool = False,
     say: Callable[[str], None],
     progress: Callable[[int, int], None] | None = None,
+    team: Team | None = None,
 ) -> None:
     """Train a compiled model for a number of rounds, with checkpoints, and finish its averaged weights.
 
@@ -49,27 +51,27 @@ def train(
         lower: whether less of it is better.
         say: receives a line about the progress.
         progress: receives rounds and steps done.
+        team: those who train `model` together, if it is not this process alone. Only their chief evaluates, and writes.
 
     Raises:
         ValueError: a loss that is not finite, or a checkpoint of another run.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    state = checkpoint.restore(folder, model, options)
-    if state.rounds:
+    team = Team(model) if team is None else team
+    state = checkpoint.State()
+    if team.chief:
+        folder.mkdir(parents=True, exist_ok=True)
+        state = checkpoint.restore(folder, team, options)
+    state = team.agree(state, options)
+    if state.rounds and team.chief:
         say(f"resumed at round {state.rounds} of {rounds}")
-    path = folder / "log.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if state.rounds and path.exists() else []
-    # rounds after the checkpoint are run, and logged, again
-    whole = "".join(f"{line}\n" for line in lines if line.endswith("}") and json.loads(line)["round"] <= state.rounds)
-    write_bytes_atomically(path, whole.encode())
     began = time.perf_counter()
     averaged = bool(getattr(model.optimizer, "use_ema", False))
-    with path.open("a", encoding="utf-8") as log:
+    with _log(folder / "log.jsonl", state.rounds) if team.chief else contextlib.nullcontext() as log:
         for number in range(state.rounds, rounds):
             total, tokens, since = 0.0, 0, time.perf_counter()
             count = 0
             for batch in _ahead(batches(number)):
-                loss = float(model.train_on_batch(*batch))
+                loss = team.step(batch)
                 count += 1
                 if not math.isfinite(loss):
                     raise ValueError(
@@ -88,37 +90,46 @@ def train(
             record |= {"seconds": round(time.perf_counter() - began, 1), "tokens_per_second": round(tokens / taken)}
             if hasattr(model.optimizer, "read"):
                 record |= model.optimizer.read()
-            if state.rounds % evaluate_every == 0 or state.rounds >= rounds:
-                last = _values(model)
+            checked = state.rounds % evaluate_every == 0 or state.rounds >= rounds
+            values = team.values() if checked else ([], [])
+            if log is None:
+                continue
+            if checked:
+                last = arrays(model.trainable_variables)
                 if averaged:
-                    model.optimizer.finalize_variable_values(model.trainable_variables)
+                    _average(model)
                 metrics = evaluate()
                 if best is not None:
                     score = -metrics[best] if lower else metrics[best]
                     score = -math.inf if math.isnan(score) else score
                     if state.best is None or score > state.score:
-                        state.score, state.best = score, _values(model)
+                        state.score, state.best = score, arrays(model.trainable_variables)
                 if averaged:
-                    _assign(model, last)
-                checkpoint.save(folder, model, state, options)
+                    put(model.trainable_variables, last)
+                checkpoint.save(folder, *values, state, options)
                 record |= metrics
                 shown = {name: value for name, value in record.items() if not name.startswith("gradient_norm/")}
                 say("  ".join(f"{name} {value:.4g}" for name, value in shown.items()))
             log.write(json.dumps(finite(record)) + "\n")
             log.flush()
     if best is not None and state.best is not None:
-        _assign(model, state.best)
+        put(model.trainable_variables, state.best)
     elif averaged:
-        model.optimizer.finalize_variable_values(model.trainable_variables)
+        _average(model)
 
 
-def _values(model: keras.Model) -> list[np.ndarray]:
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.trainable_variables]
+def _average(model: keras.Model) -> None:
+    """Give a model its averaged weights."""
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    put(model.trainable_variables, arrays(model.trainable_variables))  # on JAX, the optimizer's would be given away
 
 
-def _assign(model: keras.Model, values: list[np.ndarray]) -> None:
-    for variable, value in zip(model.trainable_variables, values, strict=True):
-        variable.assign(value)
+def _log(path: Path, rounds: int) -> TextIO:
+    """The log, open for more; of what it holds only whole lines of the rounds that are done: others are run again."""
+    lines = path.read_text(encoding="utf-8").splitlines() if rounds and path.exists() else []
+    whole = "".join(f"{line}\n" for line in lines if line.endswith("}") and json.loads(line)["round"] <= rounds)
+    write_bytes_atomically(path, whole.encode())
+    return path.open("a", encoding="utf-8")
 
 
 def _ahead(batches: Iterable[Batch]) -> Iterator[Batch]:
