@@ -152,7 +152,7 @@ def test_two_devices_get_the_result_of_one(text: Path, alone: Path, tmp_path: Pa
 
 
 def test_streams_that_cannot_be_shared() -> None:
-    spread = distribution.Distribution(strategy="any", count=3)
+    spread = distribution.Distribution(strategy="any", replicas=3)
     assert rows_of_a_replica(6, spread) == 2
     with pytest.raises(ValueError, match="4 streams cannot be shared by 3 replicas: set another batch_size"):
         rows_of_a_replica(4, spread)

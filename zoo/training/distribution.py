@@ -18,12 +18,12 @@ class Distribution(NamedTuple):
 
     Attributes:
         strategy: of `tf.distribute`, or None where Keras itself spreads a batch or there is one device.
-        count: replicas of the model.
+        replicas: of the model.
         chief: whether this process writes what the run writes.
     """
 
     strategy: Any = None
-    count: int = 1
+    replicas: int = 1
     chief: bool = True
 
 
@@ -31,7 +31,7 @@ class Place(NamedTuple):
     """The workers of a cluster, `host:port` each, the chief first, and which of them this process is."""
 
     workers: list[str]
-    index: int
+    number: int
 
 
 def find(kind: str | None, seconds: float = WAIT) -> Place | None:
@@ -69,7 +69,7 @@ def begin(kind: str | None, place: Place | None) -> Distribution:
 
     if place is not None:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
-        return Distribution(strategy, strategy.num_replicas_in_sync, chief=place.index == 0)
+        return Distribution(strategy, strategy.num_replicas_in_sync, chief=place.number == 0)
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     return Distribution(tf.distribute.MirroredStrategy([device.name for device in devices]), len(devices))
 
@@ -116,11 +116,11 @@ def meet(place: Place, seconds: float) -> None:
         OSError: one was not there in time, or the port of this one is taken.
     """
     until = time.monotonic() + seconds
-    port = int(place.workers[place.index].rpartition(":")[2])
+    port = int(place.workers[place.number].rpartition(":")[2])
     with socket.create_server(("", port), backlog=max(len(place.workers), 16)):
         for number, address in enumerate(place.workers):
             host, _, other = address.rpartition(":")
-            while number != place.index:
+            while number != place.number:
                 try:
                     socket.create_connection((host.strip("[]"), int(other)), timeout=5).close()
                     break
@@ -149,4 +149,4 @@ def _over_jax_devices() -> Distribution:
 
     devices = keras.distribution.list_devices()
     keras.distribution.set_distribution(ByRows(devices=devices))
-    return Distribution(count=len(devices))
+    return Distribution(replicas=len(devices))

@@ -12,9 +12,9 @@ from kerasrnn.zoo.buckets import batches
 from kerasrnn.zoo.loading import from_preset, task_class
 from kerasrnn.zoo.recipes.recipe import Recipe
 from kerasrnn.zoo.training.distribution import Distribution
-from kerasrnn.zoo.training.loop import Batch, train
+from kerasrnn.zoo.training.loop import train
 from kerasrnn.zoo.training.optimizer import WatchedAdamW
-from kerasrnn.zoo.training.team import Team, arrays, put
+from kerasrnn.zoo.training.team import Batch, Team, arrays, put
 
 Say = Callable[[str], None]
 
@@ -69,7 +69,7 @@ def run(
         task.card = {key: value for key, value in task.card.items() if key not in ("metrics", "score", "evaluation")}
         task.card["name"] = recipe.name
     task.check([*examples, *held_out])
-    replicas = f", {spread.count} replicas" if spread.count > 1 else ""
+    replicas = f", {spread.replicas} replicas" if spread.replicas > 1 else ""
     say(f"{recipe.name}: {len(examples):,} training and {len(held_out):,} validation examples, "
         f"{task.model.count_params():,} parameters{replicas}")  # fmt: skip
 
@@ -121,7 +121,7 @@ def run(
         rounds=epochs,
         folder=folder,
         options={"recipe": recipe.name, "from": start_from, "data": digest([examples, held_out]), **options}
-        | ({"replicas": spread.count} if spread.count > 1 else {}),
+        | ({"replicas": spread.replicas} if spread.replicas > 1 else {}),
         evaluate=evaluate,
         evaluate_every=options.get("evaluate_every", 1),
         best=recipe.best,
@@ -152,9 +152,11 @@ def rows_of_a_replica(batch_size: int, spread: Distribution) -> int:
     """Of the streams of a batch, those that one replica carries on."""
     if spread.strategy is None:
         return batch_size
-    if batch_size % spread.count:
-        raise ValueError(f"{batch_size} streams cannot be shared by {spread.count} replicas: set another batch_size.")
-    return batch_size // spread.count
+    if batch_size % spread.replicas:
+        raise ValueError(
+            f"{batch_size} streams cannot be shared by {spread.replicas} replicas: set another batch_size."
+        )
+    return batch_size // spread.replicas
 
 
 def digest(examples: Any) -> str:
