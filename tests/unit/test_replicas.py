@@ -84,7 +84,7 @@ print("the same")
 
 
 def test_three_replicas_make_the_steps_of_one_process() -> None:
-    """Rows that cannot be shared equally, fewer than replicas, and masks that leave one few tokens; the norm is clipped."""
+    """Rows that cannot be shared equally or are too few, and masks that leave few tokens; the norm is clipped."""
     result = subprocess.run(
         [sys.executable, "-c", COMPARED],
         env={**os.environ, "KERAS_BACKEND": "tensorflow"},
