@@ -61,7 +61,7 @@ setup(
         "eval": ["sacrebleu>=2.4", "seqeval>=1.2.2"],
         "jax": ["jax>=0.4.35"],
         "midi": ["mido>=1.3"],  # writes tunes as MIDI files
-        "train": ["babel==2.18.*"],
+        "train": ["babel==2.18.*", "sacrebleu>=2.4"],
         "test": [
             "babel==2.18.*",  # has the names that the shipped dates were trained on; 2.19 has others
             "build>=1.2",

@@ -27,6 +27,7 @@ __all__ = [
     "known",
     "loop_scope",
     "may_differentiate_twice",
+    "read_rows",
     "records_gradients",
     "scale_loss_for_distribution",
     "update_rows",
@@ -148,6 +149,19 @@ def _possible_gradients(tensors: Sequence[Any]) -> int:
 
     read = [tf.convert_to_tensor(tensor) for tensor in tensors]  # a tape watches a variable when it is read
     return int(pywrap_tfe.TFE_Py_TapeSetPossibleGradientTypes(read))
+
+
+def read_rows(array: Any, at: Any, count: Any) -> Any:
+    """`count` rows of a matrix from row `at`, within an XLA program and only there.
+
+    The public slice would make XLA compile a program for each value that `at` has.
+    """
+    import tensorflow as tf
+    from tensorflow.compiler.tf2xla.python import xla
+
+    rows = xla.dynamic_slice(array, tf.stack([at, 0]), tf.stack([count, tf.shape(array)[1]]))
+    rows.set_shape([None, array.shape[1]])
+    return rows
 
 
 def update_rows(array: Any, rows: Any, at: Any) -> Any:

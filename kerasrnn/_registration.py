@@ -23,6 +23,13 @@ def register_with_keras() -> None:
         sys.meta_path.insert(0, _KerasFinder())
 
 
+def register_after_engine() -> None:
+    """What `_RegisteringLoader` left to the engine, which imported Keras and could not be registered with it."""
+    if _keras_has_executed():
+        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _KerasFinder)]
+        _register()
+
+
 def _register() -> None:
     for name in ("layers", "losses", "metrics"):
         importlib.import_module(f"kerasrnn.{name}")
@@ -31,6 +38,11 @@ def _register() -> None:
 def _keras_has_executed() -> bool:
     keras = sys.modules.get("keras")
     return keras is not None and not getattr(keras.__spec__, "_initializing", False)
+
+
+def _engine_is_executing() -> bool:
+    engine = sys.modules.get("kerasrnn.engine")
+    return engine is not None and bool(getattr(engine.__spec__, "_initializing", False))
 
 
 class _KerasFinder(importlib.abc.MetaPathFinder):
@@ -48,7 +60,7 @@ class _KerasFinder(importlib.abc.MetaPathFinder):
         if self._searching:
             return None
         if fullname != "keras":
-            if _keras_has_executed() and self in sys.meta_path:
+            if _keras_has_executed() and self in sys.meta_path and not _engine_is_executing():
                 sys.meta_path.remove(self)
                 _register()
             return None
@@ -79,6 +91,8 @@ class _RegisteringLoader(importlib.abc.Loader):
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader
         self._loader.exec_module(module)
+        if _engine_is_executing():
+            return  # it imported Keras, and the layers need all of it: it registers them at its end
         if self._finder in sys.meta_path:
             sys.meta_path.remove(self._finder)
         _register()

@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from kerasrnn.zoo.pieces import BEGINS
 from kerasrnn.zoo.tasks.forecaster import DAY
 from kerasrnn.zoo.text import SPACES_PATTERN
 
@@ -37,12 +38,15 @@ def text_to_text(task: Any) -> Graph:
             decoded = task.decoder.decode(self.encoder(text))
             symbols = tf.constant(["" if token in (START, END) else token for token in task.target_tokens])
             tokens = tf.gather(symbols, decoded.tokens)  # (b, t)
+            written = tf.strings.reduce_join(tokens, axis=1)
+            if task.unit == "pieces":
+                written = tf.strings.strip(tf.strings.regex_replace(written, BEGINS, " "))
             return {
-                "text": tf.strings.reduce_join(tokens, axis=1),
+                "text": written,
                 "confidence": tf.exp(tf.reduce_sum(decoded.log_probs, axis=1)),
                 "tokens": tokens,
                 "source_tokens": self.encoder.tokens(text),
-                "alignment": decoded.extras["alignment"],
+                **decoded.extras,  # the alignment, if the model attends
             }
 
     return TextToText()
@@ -177,6 +181,7 @@ def forecaster(task: Any) -> Graph:
 
 GRAPHS = {
     "seq2seq": text_to_text,
+    "translator": text_to_text,
     "tagger": tagger,
     "classifier": classifier,
     "language_model": language_model,

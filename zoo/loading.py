@@ -62,6 +62,7 @@ def task_class(card: dict[str, Any]) -> Any:
         ("language_model", "language_model"): ("language_model", "LanguageModelTask"),
         ("tagger", "tagger"): ("tagger", "TaggerTask"),
         ("tunes", "language_model"): ("tunes", "TunesTask"),
+        ("translator", "seq2seq"): ("translator", "TranslatorTask"),
     }
     found = tasks.get((card["task"], card["builder"]))
     if found is None:

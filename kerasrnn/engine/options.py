@@ -1,5 +1,8 @@
 """What a recurrence may be asked beside its sequences, states and mask."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 Tensor = Any
@@ -23,3 +26,25 @@ class Options(NamedTuple):
     rows: Any = ()
     kept: tuple[str, ...] = ()
     go_backwards: bool = False
+
+
+_alike: ContextVar[bool] = ContextVar("alike", default=False)
+
+
+@contextmanager
+def alike() -> Iterator[None]:
+    """Within this, graphs are made for batches whose sequences are of like lengths, as buckets give them.
+
+    Little of such a batch is padding: its loops run over all of it, and one program that is soon compiled serves each
+    shape, where a batch of any lengths is run in phases that drop what has ended.
+    """
+    token = _alike.set(True)
+    try:
+        yield
+    finally:
+        _alike.reset(token)
+
+
+def are_alike() -> bool:
+    """Whether this is within `alike`."""
+    return _alike.get()

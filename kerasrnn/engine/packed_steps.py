@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from kerasrnn._compat import read_rows
 from kerasrnn.engine.product import Product, factors, gradient_of_input, multiply
 
 Tensor = Any
@@ -82,10 +83,10 @@ class Past(NamedTuple):
 
 
 def now_of(given: Given, at: Tensor, rows: Tensor) -> Now:
-    projected = None if given.projected is None else _read(given.projected, at, rows)
+    projected = None if given.projected is None else read_rows(given.projected, at, rows)
     if projected is not None and given.bias is not None:
         projected += given.bias
-    zoned = given.zoned and [None if z is None else _read(z, at, rows) for z in given.zoned]
+    zoned = given.zoned and [None if z is None else read_rows(z, at, rows) for z in given.zoned]
     return Now(projected, zoned)
 
 
@@ -96,10 +97,10 @@ def past_of(
     names = cell.state_names
     return Past(
         now_of(given, at, count),
-        [_read(array, at, count) for array in kept.states],
-        [_read(array, at, count) for array in kept.products],
-        [_read(into_outs[name], at + count - rows, count) if name in into_outs else None for name in names],
-        {name: _read(gradient, at, count) for name, gradient in into_outs.items() if name not in names},
+        [read_rows(array, at, count) for array in kept.states],
+        [read_rows(array, at, count) for array in kept.products],
+        [read_rows(into_outs[name], at + count - rows, count) if name in into_outs else None for name in names],
+        {name: read_rows(gradient, at, count) for name, gradient in into_outs.items() if name not in names},
     )
 
 
@@ -275,9 +276,3 @@ def _reads(tensors: Sequence[Tensor], wanted: Tensor, stops: Sequence[Tensor]) -
 
 def _like(tensor: Tensor, other: Tensor) -> Tensor:
     return tensor if tensor.dtype == other.dtype else tf.cast(tensor, other.dtype)
-
-
-def _read(array: Tensor, at: Tensor, rows: Tensor) -> Tensor:
-    part = tf.slice(array, [at, 0], [rows, tf.shape(array)[1]])
-    part.set_shape([None, array.shape[1]])
-    return part

@@ -74,7 +74,7 @@ def masked(sequences: Tensor, mask: Tensor, count: int, phases: int, go_backward
         shards.append(Shard(rows, own, steps, _sources(rows, own, step_of, bounds, used), used))
         positions.append(_position(tf.gather(done, rows) - 1, *bounds))
     # The same for all shards, so that one program serves all.
-    room = shards[0].packed if exact else roomy(tf.reduce_max(tf.stack([shard.packed for shard in shards])))
+    room = shards[0].packed if exact else roomy(tf.reduce_max(tf.stack([shard.packed for shard in shards])), 2)
 
     targets, gate_targets = [], []
     for number, (shard, (at, step_rows)) in enumerate(zip(shards, positions, strict=True)):
@@ -153,12 +153,12 @@ def spread_rows(layout: Layout, tensor: Tensor, length: Tensor) -> list[Tensor]:
     return [tf.tile(part, [length, 1]) for part in split_rows(layout, tensor)]
 
 
-def roomy(size: Tensor) -> Tensor:
-    """`size`, rounded up so that there are eight sizes an octave: programs are compiled for sizes."""
+def roomy(size: Tensor, parts: int = 8) -> Tensor:
+    """`size`, rounded up so that there are `parts` sizes an octave, a power of 2: programs are compiled for sizes."""
     if isinstance(size, int):
         return size
     size = tf.maximum(size, 1)
-    octave = tf.searchsorted([1 << k for k in range(4, 31)], [size], side="right")[0]
+    octave = tf.searchsorted([2 * parts << k for k in range(30 - parts.bit_length())], [size], side="right")[0]
     unit = tf.bitwise.left_shift(1, octave)
     return (size + unit - 1) // unit * unit
 

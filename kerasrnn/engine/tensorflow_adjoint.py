@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kerasrnn import _compat
 from kerasrnn.engine import packed_loops, packed_steps, packing
-from kerasrnn.engine.options import Options
+from kerasrnn.engine.options import Options, are_alike
 from kerasrnn.engine.packed_steps import Given, Kept, shaped
 from kerasrnn.engine.product import Product, gradient_of_bias, gradient_of_kernel
 from kerasrnn.engine.programs import cached, cores
@@ -65,7 +65,7 @@ def recur(
         layout = packing.dense(sequences, shards, options.go_backwards, exact or sequences.shape[1] is not None)
     else:
         small = sum(kernel.shape.num_elements() for kernel, _ in cell.recurrent_products()) < SMALL
-        fixed = exact or small  # one program for all batches of a shape, whatever their mask
+        fixed = exact or small or are_alike()  # one program for all batches of a shape, whatever their mask
         layout = packing.masked(sequences, mask, shards, 1 if fixed else PHASES, options.go_backwards, fixed)
 
     tensors = [(tf.convert_to_tensor(kernel), bias) for kernel, bias in cell.recurrent_products()]

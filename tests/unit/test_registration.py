@@ -70,6 +70,22 @@ def test_every_import_order_loads_a_model(order: tuple[str, ...], saved: Path) -
     )
 
 
+@pytest.mark.parametrize("first", ["kerasrnn.engine", "kerasrnn.engine.packing", "kerasrnn.layers", "kerasrnn.crf"])
+def test_any_part_may_be_imported_first(first: str) -> None:
+    python(
+        """
+        import importlib, sys
+
+        importlib.import_module(sys.argv[1])
+        import keras
+        assert keras.saving.get_registered_object("kerasrnn>LSTM") is not None
+        import json, colorsys
+        assert not any(type(f).__module__.startswith("kerasrnn") for f in sys.meta_path), sys.meta_path
+        """,
+        first,
+    )
+
+
 def test_import_is_light() -> None:
     heavy = "keras", "tensorflow", "jax", "torch", "matplotlib", "numpy", "kerasrnn.layers", "kerasrnn.metrics"
     python(f"import sys, kerasrnn; loaded = set({heavy!r}) & set(sys.modules); assert not loaded, loaded")

@@ -17,6 +17,9 @@ _WHERE = {
     "ner_bilstm_crf": "tagging",
     "ner_conll2003": "tagging",
     "tunes_lstm": "tunes",
+    "translate_en_fr_bahdanau": "translating",
+    "translate_en_fr_luong": "translating",
+    "translate_en_fr_plain": "translating",
 }
 
 

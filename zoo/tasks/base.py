@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from kerasrnn.zoo import preset
+from kerasrnn.zoo.buckets import GRID
 from kerasrnn.zoo.evaluation import Scores
 
 
@@ -62,6 +63,7 @@ class Task(ABC):
 
     builder: ClassVar[str]
     roles: ClassVar[tuple[str, ...]] = ()  # of the columns that its files have
+    grid: ClassVar[tuple[int, ...]] = GRID  # the lengths to which its batches are padded in training
     model: keras.Model
 
     def __init__(self, model: keras.Model, card: dict[str, Any]) -> None:

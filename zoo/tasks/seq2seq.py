@@ -1,4 +1,4 @@
-"""Text to text, character by character, with an alignment."""
+"""Text to text, with an alignment: by characters here, by pieces of words in `translator`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,14 +28,14 @@ class Prediction(NamedTuple):
         confidence: the model's probability of exactly this text, between 0 and 1.
         tokens: what was produced, the end token left out, length t.
         source_tokens: what was read, length s.
-        alignment: `(t, s)`, what each produced token attended to.
+        alignment: `(t, s)`, what each produced token attended to; None of a model that does not attend.
     """
 
     text: str
     confidence: float
     tokens: list[str]
     source_tokens: list[str]
-    alignment: np.ndarray
+    alignment: np.ndarray | None
 
     @property
     def read(self) -> str:
@@ -64,7 +64,7 @@ class Beam(NamedTuple):
 
 
 class Seq2SeqTask(Task):
-    """A character model from text to text: `model` is a `keras.Model`, the rest is text handling around it.
+    """A model from text to text: `model` is a `keras.Model`, the rest is text handling around it.
 
     Args:
         model: made by `zoo.builders.seq2seq` with `card["arguments"]`.
@@ -77,10 +77,12 @@ class Seq2SeqTask(Task):
     builder = "seq2seq"
     roles = ("source", "target")
 
+    unit = "characters"
+
     def __init__(self, model: keras.Model, card: dict[str, Any]) -> None:
         vocabulary = _checked(card["vocabulary"])
         super().__init__(model, card)
-        self.table = CharacterTable(list(vocabulary["source"]))
+        self.table = self.source_table(vocabulary["source"])
         self.target = {token: i for i, token in enumerate(vocabulary["target"], start=1)}  # 0 is padding
         self.target_tokens = ["", *vocabulary["target"]]
         self.longest_source: int = vocabulary["longest_source"]
@@ -95,6 +97,22 @@ class Seq2SeqTask(Task):
             model, start=self.target[START], end=self.target[END], max_length=self.longest_target
         )
         self._compiled: Any = None
+
+    @classmethod
+    def source_table(cls, source: Any) -> Any:
+        """The table of the source's tokens, from what the vocabulary says of them."""
+        if not isinstance(source, str):
+            raise ValueError(f"vocabulary: 'source' must be a string; found {source!r:.60}")
+        return CharacterTable(list(source))
+
+    def split(self, text: str) -> list[str]:
+        """The tokens of a target text."""
+        return list(text)
+
+    @staticmethod
+    def join(tokens: Sequence[str]) -> str:
+        """The text that tokens of the target spell."""
+        return "".join(tokens)
 
     @classmethod
     def loss(cls, card: dict[str, Any]) -> Any:
@@ -158,15 +176,14 @@ class Seq2SeqTask(Task):
             return []
         decoded = self.decode(source)
         tokens, lengths, log_probs = (keras.ops.convert_to_numpy(part) for part in decoded[:3])
-        alignment = keras.ops.convert_to_numpy(decoded.extras["alignment"])
+        alignment = keras.ops.convert_to_numpy(decoded.extras["alignment"]) if self.decoder.attends else None
         results = []
         for row, text in enumerate(texts):
             written = [self.target_tokens[i] for i in tokens[row, : lengths[row]] if i != self.target[END]]
             read = self.table.tokens(text)
             confidence = float(np.exp(log_probs[row].sum(dtype=np.float64)))
-            results.append(
-                Prediction("".join(written), confidence, written, read, alignment[row, : len(written), : len(read)])
-            )
+            looked = None if alignment is None else alignment[row, : len(written), : len(read)]
+            results.append(Prediction(self.join(written), confidence, written, read, looked))
         return results
 
     def beam(self, texts: Sequence[str], width: int = 5) -> list[Beam]:
@@ -184,7 +201,7 @@ class Seq2SeqTask(Task):
         results = []
         for row, steps in enumerate(history[-1]):
             kept = [tokens[:length] for tokens, length in zip(written[row], lengths[row], strict=True) if length]
-            lines = ["".join(self.target_tokens[i] for i in tokens if i != self.target[END]) for tokens in kept]
+            lines = [self.join([self.target_tokens[i] for i in tokens if i != self.target[END]]) for tokens in kept]
             tokens, parents, scores, finished = (part[row, :steps] for part in history[:-1])
             results.append(Beam(self.target_tokens, tokens, parents, scores, finished, lines))
         return results
@@ -198,23 +215,28 @@ class Seq2SeqTask(Task):
                 raise self.empty(text)
             if length > self.longest_source:
                 raise ValueError(
-                    f"the text has {length} characters and {self.name} was made for at most {self.longest_source}: "
+                    f"the text has {length} {self.unit} and {self.name} was made for at most {self.longest_source}: "
                     f"shorten {text[:40]!r}…"
                 )
-            if unknown := self.table.unknown(text):
+            if unknown := self.refused(text):
                 shown = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in unknown[:5])
                 raise ValueError(f"{self.name} has never seen {shown}: remove or replace it in {text!r}.")
         return self.table.encode(texts)
 
-    def encode_targets(self, targets: Sequence[str]) -> np.ndarray:
-        """Ids `(b, t)` of target texts, the end token included, 0 after it."""
+    def refused(self, text: str) -> list[str]:
+        """The characters for which a source text is refused: here all that the table does not hold."""
+        return self.table.unknown(text)
+
+    def encode_targets(self, targets: Sequence[str], length: int = 0) -> np.ndarray:
+        """Ids `(b, t)` of target texts, the end token included, 0 after it; t is at least `length`."""
         rows = []
         for text in targets:
-            if unknown := [character for character in text if character not in self.target]:
+            tokens = self.split(text)
+            if unknown := [token for token in tokens if token not in self.target]:
                 known = "".join(token for token in self.target if len(token) == 1)
                 raise ValueError(f"the target {text!r} holds {unknown[0]!r}; {self.name} can produce only {known!r}.")
-            rows.append([*(self.target[character] for character in text), self.target[END]])
-        longest = max(map(len, rows))
+            rows.append([*(self.target[token] for token in tokens), self.target[END]])
+        longest = max([length, *map(len, rows)])
         return np.array([row + [0] * (longest - len(row)) for row in rows], "int32")
 
     def observe(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> Observation:
@@ -250,8 +272,8 @@ def _checked(vocabulary: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"vocabulary: 'target' must be a list of strings; found {target!r:.60}")
     if len(set(target)) != len(target) or not {START, END} <= set(target):
         raise ValueError(f"vocabulary: 'target' must hold {START} and {END} and no token twice; found {target!r:.60}")
-    if not isinstance(vocabulary.get("source"), str):
-        raise ValueError(f"vocabulary: 'source' must be a string; found {vocabulary.get('source')!r:.60}")
+    if "source" not in vocabulary:
+        raise ValueError("vocabulary: 'source' is missing")
     for field in ("longest_source", "longest_target"):
         value = vocabulary.get(field)
         if type(value) is not int or not 1 <= value <= LONGEST:

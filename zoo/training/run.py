@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasrnn import engine
 from kerasrnn.zoo.buckets import batches
 from kerasrnn.zoo.loading import from_preset, task_class
 from kerasrnn.zoo.recipes.recipe import Recipe
@@ -115,21 +116,22 @@ def run(
             copy_weights(model, task.model)
         return task.evaluate(held_out).metrics()
 
-    train(
-        model,
-        lambda number: batched(task, examples, options, number),
-        rounds=epochs,
-        folder=folder,
-        options={"recipe": recipe.name, "from": start_from, "data": digest([examples, held_out]), **options}
-        | ({"replicas": spread.replicas} if spread.replicas > 1 else {}),
-        evaluate=evaluate,
-        evaluate_every=options.get("evaluate_every", 1),
-        best=recipe.best,
-        lower=recipe.lower,
-        say=say,
-        progress=None if progress is None else lambda number, done: progress(number, done, steps),
-        team=team,
-    )
+    with engine.alike():
+        train(
+            model,
+            lambda number: batched(task, examples, options, number),
+            rounds=epochs,
+            folder=folder,
+            options={"recipe": recipe.name, "from": start_from, "data": digest([examples, held_out]), **options}
+            | ({"replicas": spread.replicas} if spread.replicas > 1 else {}),
+            evaluate=evaluate,
+            evaluate_every=options.get("evaluate_every", 1),
+            best=recipe.best,
+            lower=recipe.lower,
+            say=say,
+            progress=None if progress is None else lambda number, done: progress(number, done, steps),
+            team=team,
+        )
     if team.chief:
         evaluate()  # brings the weights that were kept into the task's model
         if recipe.finish is not None:
@@ -202,6 +204,8 @@ def by_length(
     """The batches of an epoch: examples of like lengths together, in an order that depends on seed and number alone."""
     rng = np.random.default_rng([options["seed"], number])
     lengths = [task.length(example) for example in examples]
-    plan = batches(lengths, batch_size=options["batch_size"], most=options.get("most_positions"), rng=rng)
+    plan = batches(
+        lengths, batch_size=options["batch_size"], most=options.get("most_positions"), rng=rng, grid=task.grid
+    )
     for chosen, length in plan:
         yield () if plan_only else task.batch([examples[i] for i in chosen], rng, length)
