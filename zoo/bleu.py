@@ -1,5 +1,6 @@
 """BLEU as sacrebleu computes it, from counts that can be summed: one sum for each sample of a bootstrap."""
 
+import importlib
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -13,10 +14,9 @@ ORDERS = 4
 @cache
 def _scorer() -> Any:
     try:
-        from sacrebleu.metrics import BLEU
+        return importlib.import_module("sacrebleu.metrics").BLEU(effective_order=True)
     except ImportError as error:
         raise ValueError('BLEU needs sacrebleu: pip install "kerasrnn[eval]"') from error
-    return BLEU(effective_order=True)
 
 
 def statistics(translation: str, references: Sequence[str]) -> np.ndarray:
