@@ -1,32 +1,42 @@
 """Where a part of a tune begins with a pickup, as a reader of one bar can see it."""
 
+import math
+import re
 from fractions import Fraction
 
 from kerasrnn.zoo.abc.lexer import AbcError, tokens
 from kerasrnn.zoo.abc.parser import parse
 from kerasrnn.zoo.abc.tune import Line, Meter, Sound, Tune
 
+SIXTHS = 3  # most spaces after a bar line
+
 
 def with_spaces(text: str) -> str:
-    """A space after each bar line of the parts that begin with a pickup, for a text that has none beside its bar lines.
+    """Spaces after each bar line of the parts that begin with a pickup, for a text that has none beside its bar lines.
 
-    To players it is the same tune. But the last bar of a part must lack what its pickup has, and who writes a tune from
-    left to right need not remember the beginning of the part to know that there is one.
+    One for a pickup of at most a sixth of a bar, two for at most a third, three for a longer one. To players it is the
+    same tune. But the last bar of a part must lack what its pickup has, and who writes a tune from left to right need
+    not remember the beginning of the part for it.
     """
     try:
-        begun = iter(_begun_by_a_pickup(parse(text)))
+        begun = iter(_pickups(parse(text)))
     except AbcError:
         return text
-    written = [token.text + " " * (token.kind == "line" and next(begun)) for token in tokens(text)]
-    return "".join(written).replace(" \n", "\n").rstrip(" ")
+    written = [token.text + " " * (next(begun) if token.kind == "line" else 0) for token in tokens(text)]
+    return re.sub(r" +(?=\n|\Z)", "", "".join(written))
 
 
-def _begun_by_a_pickup(tune: Tune) -> list[bool]:
-    """Of each bar line, whether the part that it stands in began with a pickup; not of those that end a part or begin a
-    numbered ending."""
-    found: list[bool] = []
+def without_spaces(text: str) -> str:
+    """The text that `with_spaces` was given."""
+    return re.sub(r"(?<=\|) +", "", text)
+
+
+def _pickups(tune: Tune) -> list[int]:
+    """Of each bar line, the sixths of a bar, rounded up, of the pickup with which the part that it stands in began; 0
+    for those that end a part or begin a numbered ending."""
+    found: list[int] = []
     bar: Fraction | None = None
-    held, first, short = Fraction(0), True, False  # whether this is the first bar of the part; whether that is short
+    held, first, sixths = Fraction(0), True, 0  # whether this is the first bar of the part
     for item in tune.items:
         if isinstance(item, Meter):
             bar = item.bar
@@ -34,9 +44,10 @@ def _begun_by_a_pickup(tune: Tune) -> list[bool]:
             held += item.length
         elif isinstance(item, Line):
             if item.part and not item.endings:
-                first, short = True, False
+                first, sixths = True, 0
             elif held and first:
-                first, short = False, bar is not None and held < bar
-            found.append(short and not item.part and not item.endings)
+                short = bar is not None and held < bar
+                first, sixths = False, min(math.ceil(6 * held / bar), SIXTHS) if short and bar else 0
+            found.append(0 if item.part or item.endings else sixths)
             held = Fraction(0)
     return found

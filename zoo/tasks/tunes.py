@@ -10,6 +10,7 @@ from keras import ops
 
 from kerasrnn.decoding import Decoded, greedy, sample
 from kerasrnn.zoo.abc import AbcError, check_bars, is_valid, parse, tidy, to_midi
+from kerasrnn.zoo.abc.pickups import without_spaces
 from kerasrnn.zoo.buckets import in_order
 from kerasrnn.zoo.evaluation import Proportion, Scores
 from kerasrnn.zoo.readers.files import lines, suffix
@@ -52,14 +53,17 @@ class TunesTask(LanguageModelTask):
         return np.hstack([start, targets[:, :-1]]), targets
 
     def evaluate(self, examples: Sequence[str]) -> Scores:
-        """Nats of each tune's characters and its end; a report adds how many of `SAMPLES` written tunes are valid."""
+        """Nats of each tune, for each of its characters and its end; a report adds how many of `SAMPLES` are valid.
+
+        The spaces that tell of a pickup cost what they cost, and count as no characters: they say nothing new.
+        """
         sums = np.zeros((len(examples), 2))
         lengths = [self.length(tune) for tune in examples]
         for chosen, length in in_order(lengths, batch_size=BATCH, grid=GRID):
             inputs, targets = self.batch([examples[i] for i in chosen], None, length)
             found = surprises(np.asarray(self.model.predict_on_batch(inputs)), targets)
             for i, row, count in zip(chosen, found, (targets > 0).sum(axis=1), strict=True):
-                sums[i] = row[:count].sum(), count
+                sums[i] = row[:count].sum(), self.length(without_spaces(examples[i]))
         meters = [header(tune).get("M", "") for tune in examples]
         return scores_of_sums(sums, "nats", groups={"meter": meters}, beside=lambda: (self.validity(),))
 
