@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import keras
-import numpy as np
 
 from kerasrnn._files import write_bytes_atomically
 from kerasrnn.zoo.evaluation import finite
@@ -79,7 +78,7 @@ def train(
                         f"from the last checkpoint in {folder}."
                     )
                 total += loss
-                tokens += int(np.asarray(batch[1]).size)
+                tokens += _positions(batch[0])
                 if progress is not None:
                     progress(number, state.steps + count)
             if not count:
