@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import keras
+import numpy as np
 
 from kerasrnn._files import write_bytes_atomically
 from kerasrnn.zoo.evaluation import finite
@@ -115,6 +116,12 @@ def train(
         put(model.trainable_variables, state.best)
     elif averaged:
         _average(model)
+
+
+def _positions(inputs: Any) -> int:
+    """The steps of a batch, padding included: b·t of what it reads first."""
+    first = inputs[0] if isinstance(inputs, (list, tuple)) else inputs
+    return math.prod(np.shape(first)[:2])
 
 
 def _average(model: keras.Model) -> None:
