@@ -35,6 +35,13 @@ def test_what_cannot_be_done(rng: np.random.Generator, options: dict[str, Any], 
         capture_intervention(model, rng.standard_normal((B, T, D)), **options)
 
 
+def test_too_many_steps_are_refused_before_they_are_run() -> None:
+    reader = kl.LSTM(U, return_sequences=True)
+    model = keras.Sequential([keras.Input((None, D)), reader, kl.Dense(3, activation="softmax")])
+    with pytest.raises(ValueError, match=r"^inputs: expected at most 20,000 steps, received 20,001"):
+        capture_intervention(model, np.zeros((1, 20_001, D)), zero=[0])
+
+
 def test_places_that_are_not_there(rng: np.random.Generator) -> None:
     model = attending(lambda q, v: kl.Attention(name="look")([q, kl.Masking()(v)]))
     q, v = rng.standard_normal((B, T, D)), rng.standard_normal((B, T + 1, D))

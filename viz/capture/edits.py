@@ -11,6 +11,7 @@ from kerasrnn.layers import AttentionDecoder
 from kerasrnn.viz.capture.attention import Edit, edited_calls
 from kerasrnn.viz.capture.gates import Choice
 from kerasrnn.viz.capture.hold import cells_of, gates_of, held, units_of
+from kerasrnn.viz.capture.inputs import check_steps
 from kerasrnn.viz.capture.observe import LOCK, all_states, flat_mask, replaced, uncompiled
 from kerasrnn.viz.capture.replay import replay
 from kerasrnn.viz.capture.sites import Site, attention_sites, pick, recurrent_sites
@@ -153,6 +154,7 @@ class _Run:
         def inner_loop(sequences: Tensor, initial_state: Any, mask: Any, training: bool = False, **extra: Any) -> Any:
             if not self._choice.take(self._site, self._prefix):
                 return own(sequences=sequences, initial_state=initial_state, mask=mask, training=training, **extra)
+            check_steps(sequences.shape[1])
             order = iter(range(sequences.shape[1])[:: -1 if part.go_backwards else 1])
 
             def on_step(keep: Tensor | None) -> None:
@@ -182,6 +184,7 @@ class _Run:
                     return own(sequences, initial_state, mask, training=training, memory=memory)
                 finally:
                     self._taken = True
+            check_steps(sequences.shape[1])
             replayed = replay(part, sequences, initial_state, flat_mask(mask), memory=memory)
             return replayed.last, replayed.outputs, all_states(part, replayed)
 

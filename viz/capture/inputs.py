@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-_MOST = 20_000  # steps to take gradients through: time grows with their square
+_MOST = 20_000  # steps to run one by one, and to take gradients through, whose time grows with their square
 
 
 def check_steps(steps: int) -> None:

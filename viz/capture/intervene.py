@@ -52,7 +52,8 @@ def capture_intervention(
 
     Raises:
         TypeError: no Keras model, or inputs that are not numbers.
-        ValueError: nothing to change, no such layer, gate, unit or step, or an output that is no probability.
+        ValueError: nothing to change, no such layer, gate, unit or step, more than 20,000 steps, or an output that is
+            no probability.
     """
     if not clamp and not zero and not attend:
         raise ValueError("clamp, zero, attend: expected something to change, received none of them")
