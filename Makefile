@@ -21,7 +21,8 @@ install: ## the checkout, editable, with the tools for tests, lint and training
 test: ## all tests
 	$(PYTHON) -m pytest
 
-test-jax: ## the tests of layers, losses and metrics on JAX
+test-jax: ## training, and the tests of layers, losses and metrics, on JAX
+	KERAS_BACKEND=jax $(PYTHON) -m pytest -n 0 -m jax tests/cli
 	KERAS_BACKEND=jax JAX_ENABLE_X64=1 $(PYTHON) -m pytest $(JAX_TESTS)
 
 browser-test: ## the interactive pages, in Chromium; needs the browser extra

@@ -158,9 +158,12 @@ def test_streams_that_cannot_be_shared() -> None:
         rows_of_a_replica(4, spread)
 
 
-def test_jax_trains_on_one_device_and_on_two(text: Path, alone: Path, tmp_path: Path) -> None:
+@pytest.mark.jax
+def test_jax_trains_on_one_device_and_on_two(text: Path, tmp_path: Path) -> None:
     """The random numbers of the two backends differ, so that a run on JAX has weights of its own."""
-    pytest.importorskip("jax")
+    alone = tmp_path / "tensorflow"
+    [(code, _, said)] = ended([started(command(text, alone, "--backend", "tensorflow"), KERAS_BACKEND="")])
+    assert code == 0, said
     outs = [tmp_path / "one", tmp_path / "two"]
     words = [command(text, out, "--backend", "jax") for out in outs]
     two = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "KERAS_BACKEND": ""}

@@ -132,7 +132,8 @@ def test_the_wheel_describes_itself(wheel: Path) -> None:
     assert described.get_payload() == (ROOT / "README.md").read_text(encoding="utf-8")
     plain = {name.split(">")[0] for name in described.get_all("Requires-Dist", []) if "extra ==" not in name}
     assert plain == {"click", "keras", "matplotlib", "numpy", "rich", "tensorflow"}
-    assert set(described.get_all("Provides-Extra", [])) == {"bench", "browser", "eval", "jax", "lint", "test", "train"}
+    extras = {"bench", "browser", "eval", "jax", "lint", "midi", "test", "train"}
+    assert set(described.get_all("Provides-Extra", [])) == extras
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith("entry_points.txt"))
         assert archive.read(name).decode().split() == ["[console_scripts]", "kerasrnn", "=", "kerasrnn.cli:main"]
