@@ -12,8 +12,8 @@ from cli_cases import ok, run
 from tune_cases import JIG, REEL, independent, small
 
 from kerasrnn import zoo
-from kerasrnn.zoo.abc import parse, to_midi
-from kerasrnn.zoo.tasks.tunes import END
+from kerasrnn.zoo.abc import is_valid, parse, to_midi
+from kerasrnn.zoo.tasks.tunes import END, header
 
 FREE = "M:none L:1/8 K:C A"
 
@@ -124,3 +124,25 @@ def test_evaluate(model: Path, here: Path) -> None:
     kept = zoo.card("copy")["metrics"]["music"]["rows"]
     assert [(each["of"], each["examples"]) for each in kept] == [("nats", 3), ("bits", 3), ("valid tunes", 200)]
     assert "| valid tunes | 0.00% | 0.00% – 1.88% | 200 |" in ok("zoo", "card", "copy").stdout
+
+
+def test_the_preset_writes_tunes_that_are_valid(here: Path) -> None:
+    """The shipped weights: of 40 tunes nearly all, each in the meter and key that it was asked for."""
+    task = zoo.load("tunes_lstm")
+    asked = ["", "M:6/8 K:G", "M:2/2 K:D", "M:6/8 K:Am"] * 10
+    tunes = task.write(asked)
+    assert sum(map(is_valid, tunes)) >= 36
+    assert len(set(tunes)) == 40
+    for prompt, tune in zip(asked, tunes, strict=True):
+        fields = header(tune)
+        assert all(field in f"M:{fields['M']} K:{fields['K']}" for field in prompt.split())
+    mean = task.evaluate([JIG.replace("G3 G2:|", "G3 G2:|\nB| c2A FGA| BAG d2B| cBA GED| G3 G2:|")]).metrics()["nats"]
+    assert mean < 1.6, "a tune that it has not seen"
+
+    seed = next(i for i in range(20) if is_valid(task.generate("M:6/8 K:G", seed=i)))
+    assert ok("predict", "tunes_lstm", "M:6/8 K:G", "--seed", seed, "-o", "jig.mid").stdout == "jig.mid\n"
+    file = mido.MidiFile("jig.mid")
+    (meter,) = [m for m in file.tracks[0] if m.type == "time_signature"]
+    (key,) = [m.key for m in file.tracks[0] if m.type == "key_signature"]
+    assert (meter.numerator, meter.denominator, key) == (6, 8, "G")
+    assert sum(m.type == "note_on" for m in file.tracks[0]) > 40

@@ -49,6 +49,15 @@ def _card(tunes: list[str], options: dict[str, Any]) -> dict[str, Any]:
             "used by permission in music21, perhaps not for commerce; these weights: GPL-3.0, like the strictest part"
         ),
         "split": "by hash of groups that share a title or an opening, 82 / 8 / 10 %; no run of 32 notes is shared",
+        "notes": (
+            "Tunes are scored as they come, at temperature 0.6 and top-p 0.9, which were chosen among five "
+            "settings. Of 1,000 tunes 96.4 % are valid; at temperature 0.8 without top-p 80.7 % of 400. Without "
+            "spaces that tell of pickups 77.5 % of 200 were, and with one space for any pickup 89 %: nearly all "
+            "faults were last bars that did not fit a pickup a hundred characters before. Of 100 tunes for each "
+            "beginning 99 jigs in G are valid, 97 reels in D, 89 tunes of 3/4 in G, but 75 of 4/4 in E minor. None "
+            "of 1,000 tunes has 32 notes in a row, in any key, of a tune of the training part. Phrases fit their "
+            "chords and cadences; but parts seldom answer each other, and some close off the tonic."
+        ),
     }
 
 

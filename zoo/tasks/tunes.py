@@ -22,7 +22,7 @@ START, END = "<tune>", "</tune>"
 GRID = (128, 192, 256, 320, 384, 448, 512, 768, 1024, 2048)  # characters to which tunes are padded
 SAMPLES, BATCH = 200, 32  # tunes that a score is taken of; tunes that are scored at once
 APART, SEEDS = 1 << 20, 1 << 31  # between the seeds of one try and the next; how many seeds there are
-LENGTH, TEMPERATURE, TOP_P = 1200, 0.7, 0.95  # how tunes are written if nothing else is asked for
+LENGTH, TEMPERATURE, TOP_P = 1200, 0.6, 0.9  # how tunes are written if nothing else is asked for
 BEGINNING = 128  # characters that the beginning of a tune may have in a SavedModel
 _FIELD = re.compile(r"\s*([MLK]):[ \t]*(\S+)")
 
