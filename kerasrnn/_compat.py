@@ -24,6 +24,7 @@ __all__ = [
     "get_keras_mask",
     "has_gpu",
     "in_xla",
+    "keep_as_raised",
     "known",
     "loop_scope",
     "may_differentiate_twice",
@@ -130,6 +131,11 @@ def records_gradients() -> bool:
     from tensorflow.python.eager import record  # no public test for an active tape
 
     return bool(record.could_possibly_record())
+
+
+def keep_as_raised(error: BaseException) -> None:
+    """Mark an error as one that Keras need not wrap in the arguments of every call that it passes."""
+    vars(error).setdefault("_keras_call_info_injected", True)
 
 
 def may_differentiate_twice(tensors: Sequence[Any]) -> bool:

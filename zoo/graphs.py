@@ -5,7 +5,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasrnn.zoo.pieces import BEGINS
 from kerasrnn.zoo.tasks.forecaster import DAY
 from kerasrnn.zoo.text import SPACES_PATTERN
 
@@ -38,11 +37,8 @@ def text_to_text(task: Any) -> Graph:
             decoded = task.decoder.decode(self.encoder(text))
             symbols = tf.constant(["" if token in (START, END) else token for token in task.target_tokens])
             tokens = tf.gather(symbols, decoded.tokens)  # (b, t)
-            written = tf.strings.reduce_join(tokens, axis=1)
-            if task.unit == "pieces":
-                written = tf.strings.strip(tf.strings.regex_replace(written, BEGINS, " "))
             return {
-                "text": written,
+                "text": self.encoder.join(tokens),
                 "confidence": tf.exp(tf.reduce_sum(decoded.log_probs, axis=1)),
                 "tokens": tokens,
                 "source_tokens": self.encoder.tokens(text),

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from kerasrnn.zoo.pieces import APOSTROPHES, BEGINS, COMPOSED
-from kerasrnn.zoo.text import CLEANING, FIRST_CHARACTER, UNKNOWN
+from kerasrnn.zoo.text import CLEANING, UNKNOWN
+from kerasrnn.zoo.words_graph import lookup
 
 if TYPE_CHECKING:
     from kerasrnn.zoo.pieces import PieceTable
@@ -20,9 +21,7 @@ class GraphPieces(tf.Module):
 
     def __init__(self, table: "PieceTable") -> None:
         super().__init__(name="pieces")
-        ids = tf.range(FIRST_CHARACTER, table.size)
-        initializer = tf.lookup.KeyValueTensorInitializer(tf.constant(table.pieces), ids)
-        self._ids = tf.lookup.StaticHashTable(initializer, UNKNOWN)
+        self._ids = lookup(table.pieces)
         self._longest = table.longest
 
     def __call__(self, strings: tf.Tensor) -> tf.Tensor:
@@ -33,6 +32,10 @@ class GraphPieces(tf.Module):
     def tokens(self, strings: tf.Tensor) -> tf.Tensor:
         """Strings (b,) to pieces (b, s), padded with ""."""
         return self._pieces(strings).to_tensor("")
+
+    def join(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Pieces (b, t), "" where there is none, to the texts (b,) that they spell."""
+        return tf.strings.strip(tf.strings.regex_replace(tf.strings.reduce_join(tokens, axis=1), BEGINS, " "))
 
     def _pieces(self, strings: tf.Tensor) -> tf.RaggedTensor:
         """(b, None) strings: all words at once are cut, a piece of each a round, until none has characters left."""

@@ -50,5 +50,9 @@ class GraphEncoder(tf.Module):
         )
         return tf.RaggedTensor.from_row_lengths(tokens, lengths).to_tensor()  # (b, s)
 
+    def join(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Characters (b, t), "" where there is none, to texts (b,)."""
+        return tf.strings.reduce_join(tokens, axis=1)
+
     def _lookup(self, points: tf.RaggedTensor) -> tf.RaggedTensor:
         return points.with_flat_values(self._ids.lookup(tf.cast(points.flat_values, tf.int64)))

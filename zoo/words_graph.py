@@ -20,8 +20,8 @@ class GraphWords(tf.Module):
 
     def __init__(self, table: "WordTable") -> None:
         super().__init__(name="words")
-        self._words = _lookup(table.words)
-        self._characters: Any = _lookup(table.characters) if table.characters else None
+        self._words = lookup(table.words)
+        self._characters: Any = lookup(table.characters) if table.characters else None
         pairs = tf.lookup.KeyValueTensorInitializer(tf.constant(list(LOWER)), tf.constant(list(LOWER.values())))
         self._lower = tf.lookup.StaticHashTable(pairs, "")
 
@@ -50,7 +50,8 @@ class GraphWords(tf.Module):
         return words.with_flat_values(flat).to_tensor()
 
 
-def _lookup(entries: tuple[str, ...] | str) -> tf.lookup.StaticHashTable:
+def lookup(entries: tuple[str, ...] | str) -> tf.lookup.StaticHashTable:
+    """Strings to the ids that follow those of padding and unknown, in their order."""
     ids = tf.range(FIRST_CHARACTER, len(entries) + FIRST_CHARACTER)
     keys = tf.constant(list(entries), tf.string)
     return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, ids), UNKNOWN)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kerasrnn.zoo.abc import AbcError, Sound, is_valid, parse, perform, tidy, transposed
+from kerasrnn.zoo.abc.tune import Signature
 
 TUNE = 'M:6/8\nL:1/8\nK:G\nD|"G"GAB "D7/f#"d2^c|{ef}=c>BA (3GAB _A|[DG]3 "Bm"F,2-F,:|'
 
@@ -85,7 +86,7 @@ def test_every_sound_moves_by_one_interval_and_back() -> None:
         )
         text = f'M:4/4\nL:1/8\nK:{key}\n"A7"{notes}|{notes[::-1] if not set(notes) & set("^_=2/") else "z"}|'
         before = [sound.pitches for sound in parse(text).sounds]
-        fifths = parse(text).items[1].fifths  # type: ignore[union-attr]
+        fifths = next(item for item in parse(text).items if isinstance(item, Signature)).fifths
         moved = 0
         for other in range(-5, 6):
             found = transposed(text, other)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasrnn import _compat
 from kerasrnn.viz.capture.compiled import fast_replay, own_loop
 from kerasrnn.viz.capture.inputs import checked_inputs
 from kerasrnn.viz.capture.pushed import pushed_replay
@@ -105,8 +106,8 @@ def _as_it_is(method: Any) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return method(*args, **kwargs)
-        except Exception as error:
-            vars(error).setdefault("_keras_call_info_injected", True)
+        except Exception as error:  # whatever it is: it goes on its way, only marked
+            _compat.keep_as_raised(error)
             raise
 
     return call

@@ -77,7 +77,7 @@ def training_curves(
     heading = Title(title, plot_wide)
     top = 0.2 + heading.height + _TOP
     high = fitted(_HIGH, wanted[1], top + 0.5, down, _GAP_Y)
-    full = (wanted[0]) or max(plot_wide + _LEFT + _LEGEND, heading.width + 0.44)
+    full = wanted[0] or max(plot_wide + _LEFT + _LEGEND, heading.width + 0.44)
     page = Page(full, top + down * high + (down - 1) * _GAP_Y + 0.5, ax)
     span = _span(panels)
     for number, panel in enumerate(panels):

@@ -10,7 +10,7 @@ import numpy as np
 from kerasrnn.zoo.abc import is_valid, transposed
 from kerasrnn.zoo.buckets import batches
 from kerasrnn.zoo.recipes.recipe import Recipe
-from kerasrnn.zoo.tasks.tunes import END, GRID, START, header, read_tunes
+from kerasrnn.zoo.tasks.tunes import END, START, header, read_tunes
 
 MOST = 1 << 13  # characters a batch
 SIGNATURES = range(-3, 5)  # sharps, flats negative, to which tunes are transposed
@@ -70,7 +70,7 @@ def by_length(
     if not tunes:
         raise ValueError("none of the training tunes has bars that add up: see kerasrnn.zoo.abc.check_bars.")
     lengths = [task.length(tune) for tune in tunes]
-    plan = batches(lengths, batch_size=options["batch_size"], most=MOST, rng=rng, grid=GRID)
+    plan = batches(lengths, batch_size=options["batch_size"], most=MOST, rng=rng, grid=task.grid)
     for chosen, length in plan:
         if plan_only:
             yield ()

@@ -65,10 +65,14 @@ class LanguageModelTask(Task):
         """int32 `(n,)`."""
         return np.array([self.ids.get(token, UNKNOWN) for token in self.split(text)], np.int32)
 
+    def written(self, example: str) -> list[int]:
+        """The ids that a model which writes this text has to write."""
+        return [int(i) for i in self.encode(example)]
+
     def batch(
         self, examples: Sequence[str], rng: np.random.Generator | None = None, length: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        rows = [self.encode(text) for text in examples]
+        rows = [self.written(text) for text in examples]
         longest = max(map(len, rows)) if length is None else length
         targets = np.zeros((len(rows), longest), np.int32)
         for target, row in zip(targets, rows, strict=True):

@@ -66,7 +66,7 @@ class TranslatorTask(Seq2SeqTask):
         written = self.encode_targets([example.target for example in examples], length or 0)
         start = np.full((len(written), 1), self.target[START], "int32")
         source = self.table.encode([example.source for example in examples], length)
-        if rng is not None and (rate := self.card.get("vocabulary", {}).get("unknown_rate", 0.0)):
+        if rng is not None and (rate := self.card["vocabulary"].get("unknown_rate", 0.0)):
             source = np.where((rng.random(source.shape) < rate) & (source > 0), UNKNOWN, source)
         return [source, np.hstack([start, written[:, :-1]])], written
 

@@ -34,6 +34,7 @@ class TunesTask(LanguageModelTask):
     """
 
     roles: ClassVar[tuple[str, ...]] = ("abc",)
+    grid = GRID
 
     def read(self, path: Path, **columns: Any) -> list[str]:
         return read_tunes(path, **self.columns(columns))
@@ -41,16 +42,8 @@ class TunesTask(LanguageModelTask):
     def length(self, example: str) -> int:
         return len(example) + 1
 
-    def batch(
-        self, examples: Sequence[str], rng: np.random.Generator | None = None, length: int | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        rows = [[*self.encode(tune), self.ids[END]] for tune in examples]
-        longest = max(map(len, rows)) if length is None else length
-        targets = np.zeros((len(rows), longest), np.int32)
-        for target, row in zip(targets, rows, strict=True):
-            target[: len(row)] = row
-        start = np.full((len(rows), 1), self.ids[START], np.int32)
-        return np.hstack([start, targets[:, :-1]]), targets
+    def written(self, example: str) -> list[int]:
+        return [*super().written(example), self.ids[END]]
 
     def evaluate(self, examples: Sequence[str]) -> Scores:
         """Nats of each tune, for each of its characters and its end; a report adds how many of `SAMPLES` are valid.
@@ -59,7 +52,7 @@ class TunesTask(LanguageModelTask):
         """
         sums = np.zeros((len(examples), 2))
         lengths = [self.length(tune) for tune in examples]
-        for chosen, length in in_order(lengths, batch_size=BATCH, grid=GRID):
+        for chosen, length in in_order(lengths, batch_size=BATCH, grid=self.grid):
             inputs, targets = self.batch([examples[i] for i in chosen], None, length)
             found = surprises(np.asarray(self.model.predict_on_batch(inputs)), targets)
             for i, row, count in zip(chosen, found, (targets > 0).sum(axis=1), strict=True):

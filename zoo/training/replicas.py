@@ -65,10 +65,7 @@ class Replicas(Team):
 
     def values(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         carried = [arrays(carried_by(model)) for model in self._copies]
-        if carried[0]:
-            whole = [self._gathered([each[i] for each in carried]) for i in range(len(carried[0]))]
-        else:
-            whole = []
+        whole = [self._gathered(list(each)) for each in zip(*carried, strict=True)]
         return arrays(variables_of(self.model)), whole
 
     def assign(self, variables: list[np.ndarray], carried: list[np.ndarray]) -> None:

@@ -82,6 +82,7 @@ def run(
         0.0, max(steps - warmup, 1), warmup_target=options["learning_rate"], warmup_steps=warmup
     )
     loss = recipe.loss(options) if recipe.loss else task.loss(task.card)
+    copies: list[keras.Model] = []
 
     def made() -> keras.Model:
         """A model to train, with its optimizer; the first is the task's own, if the recipe has no other."""
@@ -107,7 +108,6 @@ def run(
         optimizer.build(model.trainable_variables)
         return model
 
-    copies: list[keras.Model] = []
     team = _team(spread, made, loss)
     model = team.model
 
