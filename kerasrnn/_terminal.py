@@ -127,6 +127,12 @@ def drawing(default_output: str, *, page: bool = False, without: Sequence[str] =
             callback=suffixed(".npy", ".npz"),
             help="A batch for a model that takes arrays: .npy, or .npz with one array an input.",
         ),
+        click.option(
+            "--vocabulary",
+            metavar="[INPUT=]FILE",
+            multiple=True,
+            help="Tokens of a .keras file's input of ids: one a line, the first for id 0, or JSON; may be repeated.",
+        ),
         click.option("--row", type=click.IntRange(0), default=0, help="Row of the batch to draw.  [default: 0]"),
         click.option(
             "--data",

@@ -22,6 +22,7 @@ class Session(Picture):
         row: the row of the batch to draw.
         task: the task of a trained model; None for a `.keras` file.
         observed: what the task gives to repeat its own prediction; None for a `.keras` file.
+        vocabulary: what the numbers that a `.keras` file's model reads are called; None for a trained model.
         load_options: how `user_model.load_model` is to load a `.keras` file.
     """
 
@@ -37,6 +38,7 @@ class Session(Picture):
         target: str | None = None,
         imports: tuple[str, ...] = (),
         unsafe: bool = False,
+        vocabulary: tuple[str, ...] = (),
         runs: bool = True,
         **picture: Any,
     ) -> None:
@@ -46,15 +48,16 @@ class Session(Picture):
         self.layer, self.row, self._window = layer, row, tokens
         self.task: Any = None
         self.observed: Any = None
+        self.vocabulary: Any = None
         self.inputs: Any = None
         self.targets: Any = None
         name = model or DEFAULT_MODEL
         self.load_options: dict[str, Any] = {"imports": imports, "unsafe": unsafe}
         if name.endswith(".keras"):
-            self._take_keras(Path(name), input_, text, target, runs)
+            self._take_keras(Path(name), input_, text, target, vocabulary, runs)
             return
-        if imports or unsafe:
-            raise click.UsageError(f"--import and --unsafe are for .keras files; {name} needs neither.")
+        if imports or unsafe or vocabulary:
+            raise click.UsageError(f"--import, --unsafe and --vocabulary are for .keras files; {name} needs none.")
         if input_ is not None:
             raise click.UsageError(f"--input is for .keras files; {name} reads TEXT.")
         self.task = load_task(name)
@@ -67,7 +70,15 @@ class Session(Picture):
         if target is not None:
             self.targets = self.observed.targets
 
-    def _take_keras(self, path: Path, input_: Path | None, text: str | None, target: str | None, runs: bool) -> None:
+    def _take_keras(
+        self,
+        path: Path,
+        input_: Path | None,
+        text: str | None,
+        target: str | None,
+        vocabulary: tuple[str, ...],
+        runs: bool,
+    ) -> None:
         """A `.keras` file and a batch: all that can be wrong with them is said before Keras is imported."""
         from kerasrnn.viz import user_model
 
@@ -78,13 +89,19 @@ class Session(Picture):
         if input_ is None and runs:
             raise click.UsageError(f"{path} takes arrays: give a batch with --input batch.npy.")
         arrays = None if input_ is None else user_model.read_arrays(input_)
+        tables = _tables(vocabulary)
         import_keras()
         self.model = user_model.load_model(path, **self.load_options)
         for weight in user_model.broken_weights(self.model):
             self.say(f"{path}: the weight {weight} has values that are NaN or infinite")
         if arrays is None:
             return
+        from kerasrnn.viz.vocabulary import Vocabulary
+
         self.inputs = user_model.in_order(arrays, self.model)
+        self.vocabulary = Vocabulary(self.model, tables)
+        if unknown := self.vocabulary.unknown(self.inputs):
+            self.say(f"{unknown} of the ids are not in the vocabulary: they are shown as numbers")
         self.targets = user_model.repeated(targets, self.inputs) if isinstance(targets, float) else targets
 
     def find(self, how: Callable[..., Any], *inputs: Any, layer: str | None = None, **options: Any) -> Any:
@@ -142,6 +159,8 @@ class Session(Picture):
         if self.observed is not None and along:
             named = along(self.observed, captured) if callable(along) else self._along(captured)
             captured = dataclasses.replace(captured, **named)
+        if self.vocabulary is not None and along:
+            captured = dataclasses.replace(captured, **self.vocabulary.named(captured, self.inputs))
         if self._window is not None:
             captured = self._windowed(captured)
         for key, count in captured.not_numbers().items():
@@ -208,6 +227,18 @@ class Session(Picture):
 def _percent(share: float) -> str:
     """A share that is not quite one is not called 100 %."""
     return "> 99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.1f} %"
+
+
+def _tables(given: tuple[str, ...]) -> dict[str, Any]:
+    """The vocabularies in `FILE` or `INPUT=FILE`, by the name of the input; "" for those of all."""
+    from kerasrnn.viz.vocabulary import read_vocabulary
+
+    found = {}
+    for each in given:
+        name, equals, path = each.partition("=")
+        whole = not equals or Path(each).exists()
+        found["" if whole else name] = read_vocabulary(Path(each if whole else path))
+    return found
 
 
 def _number_or_array(target: str | None) -> Any:

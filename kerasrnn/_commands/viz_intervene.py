@@ -126,7 +126,11 @@ def _called(session: Session, capture: Any, row: int) -> tuple[list[str] | None,
 
     shown = [called(number) for number in numbers]
     chosen = [called(number) for number in capture.one(row)["after"].argmax(axis=-1)]
-    read = session.observed.tokens[row] if session.observed is not None else []
+    if session.observed is not None:
+        read = session.observed.tokens[row]
+    else:
+        tokens = session.vocabulary.named(capture, session.inputs)["tokens"]
+        read = tokens[row] if tokens else []
     if len(read) >= capture.first + steps and read[capture.first : capture.first + steps] != shown and steps > 1:
         shown, chosen = (
             [f"{visible(token)} → {visible(name)}" for token, name in zip(read[capture.first :], names, strict=False)]

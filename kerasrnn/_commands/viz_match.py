@@ -155,8 +155,11 @@ def _corpus(session: Session, path: Path, layer: str, threshold: float, width: i
     from kerasrnn.viz.matching import states_of, units_on
 
     for inputs, observed in batches(session, path):
-        tokens = None if observed is None else observed.along(layer)
-        capture = capture_gates(session.model, inputs, layer=layer, tokens=tokens)
+        capture = capture_gates(session.model, inputs, layer=layer)
+        if observed is not None:
+            capture = dataclasses.replace(capture, tokens=observed.along(layer))
+        else:
+            capture = dataclasses.replace(capture, **session.vocabulary.named(capture, inputs))
         states, _ = states_of(capture)
         for row, (each, mask) in enumerate(zip(states, capture.mask, strict=True)):
             length = int(mask.nonzero()[0][-1]) + 1 if mask.any() else 0

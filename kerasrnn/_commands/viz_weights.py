@@ -14,7 +14,7 @@ from kerasrnn._terminal import Examples, drawing, reports_errors
     kerasrnn viz weights dates_bahdanau --layer decoder -o decoder.svg
     kerasrnn viz weights my_model.keras --layer lstm_1 --json""",
 )
-@drawing("weights.png", without=("text", "input_", "row", "tokens"))
+@drawing("weights.png", without=("text", "input_", "vocabulary", "row", "tokens"))
 @reports_errors
 def weights(**given: Any) -> None:
     """The weights of a recurrent layer by gate: kernels, recurrent kernels, singular values, spectral radius.

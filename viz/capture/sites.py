@@ -30,7 +30,7 @@ def recurrent_sites(model: Any) -> list[Site]:
 
 def attention_sites(model: Any) -> list[Site]:
     """Every layer that can return attention scores, and every decoder that attends."""
-    found = [(path, layer) for path, layer in _walk(model) if _attends(layer)]
+    found = [(path, layer) for path, layer in _walk(model) if attends(layer)]
     inside = {id(layer.attention) for _, layer in found if isinstance(layer, AttentionDecoder)}
     return _named([(path, layer) for path, layer in found if id(layer) not in inside])
 
@@ -72,7 +72,7 @@ def _is_recurrent(layer: Any) -> bool:
     return isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional))
 
 
-def _attends(layer: Any) -> bool:
+def attends(layer: Any) -> bool:
     if isinstance(layer, AttentionDecoder):
         return True
     return "return_attention_scores" in inspect.signature(layer.call).parameters
