@@ -154,6 +154,13 @@ def failures_of_a_run() -> tuple[type[Exception], ...]:
     return RuntimeError, tf.errors.OpError
 
 
+def advice_on(error: BaseException) -> str:
+    """What the user can do about a failure, as the end of a line."""
+    import tensorflow as tf
+
+    return "; give shorter rows, or fewer" if isinstance(error, tf.errors.ResourceExhaustedError) else ""
+
+
 def fails_alone(model: Any, inputs: Any) -> Exception | None:
     """What the model itself raises on these inputs, with nobody watching; None if it runs."""
     try:

@@ -106,7 +106,7 @@ class Session(Picture):
 
     def find(self, how: Callable[..., Any], *inputs: Any, layer: str | None = None, **options: Any) -> Any:
         """What `how` finds in the model, which may run on `inputs`."""
-        from kerasrnn.viz.user_model import fails_alone, failures_of_a_run, reason_of
+        from kerasrnn.viz.user_model import advice_on, fails_alone, failures_of_a_run, reason_of
 
         try:
             with self._warned():
@@ -114,7 +114,8 @@ class Session(Picture):
         except ValueError as error:
             raise ValueError(reason_of(error)) from error
         except failures_of_a_run() as error:
-            raise ValueError(f"the model cannot be drawn with this input: {reason_of(error)}") from error
+            said = f"the model cannot be drawn with this input: {reason_of(error)}{advice_on(error)}"
+            raise ValueError(said) from error
         except (TypeError, LookupError, AttributeError) as error:
             own = fails_alone(self.model, self.inputs) if self.task is None and inputs else None
             if own is None:

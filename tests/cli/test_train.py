@@ -19,6 +19,7 @@ from cli_cases import ok, run
 
 from kerasrnn import zoo
 from kerasrnn.zoo.training.optimizer import WatchedAdamW
+from kerasrnn.zoo.word_vectors import word_vectors
 
 SENTENCES = [
     "The/DET sea/NOUN is/VERB blue/ADJ",
@@ -235,6 +236,20 @@ def test_another_process_makes_the_same_bits_and_shows_its_progress_on_a_termina
     assert one.keys() == other.keys()
     for name in one:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+def test_an_embedding_begins_with_vectors_of_the_training_words(data: Path, tmp_path: Path) -> None:
+    ok(
+        *options(
+            "sentiment_bilstm", data, tmp_path, "--learning-rate", "1e-12", "--epochs", 1, "--set", "word_vectors=0.3"
+        )
+    )
+    task = zoo.from_preset(tmp_path / "sentiment_bilstm")
+    texts = [task.table.encode([each.content])[0] for each in task.read(data / "reviews" / "train.csv")]
+    expected = 0.3 * word_vectors(texts, task.table.size, 5, seed=1)
+    found = np.asarray(task.model.get_layer("word_embedding").embeddings)
+    assert np.abs(found[2:]).max() > 0.1
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)  # the file holds float16
 
 
 def test_another_seed_gives_other_weights(data: Path, trained: Any, tmp_path: Path) -> None:

@@ -137,3 +137,9 @@ def test_a_decoder_and_refusals(rng: np.random.Generator) -> None:
     found = capture_weights(broken)
     assert "not finite: r/kernel/input" in found.note
     assert found.facts["spectral radius"]["recurrent_kernel/input"] is None
+
+
+def test_too_many_steps_are_refused_before_they_are_run() -> None:
+    model = keras.Sequential([keras.Input((None, D)), kl.LSTM(U), kl.Dense(V, activation="softmax")])
+    with pytest.raises(ValueError, match=r"inputs: expected at most 20,000 steps, received 20,001"):
+        capture_weight_gradients(model, np.zeros((1, 20_001, D)))

@@ -5,9 +5,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasrnn.viz.capture.inputs import check_steps
 from kerasrnn.viz.capture.loss import loss_of
-from kerasrnn.viz.capture.observe import observing, preserved, to_numpy
-from kerasrnn.viz.capture.sites import pick, recurrent_sites
+from kerasrnn.viz.capture.observe import observing, part_loops, preserved, replaced, to_numpy
+from kerasrnn.viz.capture.sites import Site, pick, recurrent_sites
 from kerasrnn.viz.capture.weights import blocks_of
 from kerasrnn.viz.findings import Findings
 
@@ -34,7 +35,8 @@ def capture_weight_gradients(
 
     Raises:
         TypeError: no Keras model, or inputs that are not numbers.
-        ValueError: no recurrent layer, none of that name, or inputs, `at` or `target` that do not fit the model.
+        ValueError: no recurrent layer, none of that name, or inputs, `at` or `target` that do not fit the model; more
+            than 20,000 steps.
         RuntimeError: another backend than TensorFlow.
     """
     if keras.config.backend() != "tensorflow":
@@ -52,7 +54,8 @@ def capture_weight_gradients(
         weights = list({id(block.variable): block.variable for _, block in named}.values())
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([weight.value for weight in weights])
-            outputs = observed.run(observed.inputs)
+            with replaced(part_loops(chosen, _checked)):
+                outputs = observed.run(observed.inputs)
             with preserved(model):
                 loss = loss_of(model, outputs, at, target, None)
         found = tape.gradient(loss.value, [weight.value for weight in weights], unconnected_gradients="zero")
@@ -69,6 +72,17 @@ def capture_weight_gradients(
         "over the weight": {key: _figure(pair[1]) for key, pair in arrays.items()},
     }
     return Findings(arrays, ", ".join(site.name for site in chosen), facts=facts)
+
+
+def _checked(site: Site, prefix: str, part: Any) -> Any:
+    """The part's own loop, which is not begun where it would take hours."""
+    own = part.inner_loop
+
+    def inner_loop(sequences: Tensor, *args: Any, **kwargs: Any) -> Any:
+        check_steps(sequences.shape[1])
+        return own(sequences, *args, **kwargs)
+
+    return inner_loop
 
 
 def _norm(array: np.ndarray) -> float:

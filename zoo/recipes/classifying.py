@@ -6,6 +6,7 @@ from typing import Any
 
 from kerasrnn.zoo.recipes.recipe import Recipe
 from kerasrnn.zoo.tasks.classifier import Example, read_labelled, read_pixels
+from kerasrnn.zoo.word_vectors import word_vectors
 from kerasrnn.zoo.words import WordTable
 
 NAMES = {"0": "negative", "1": "positive"}
@@ -62,6 +63,15 @@ def _pixels(examples: list[Example], options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _start(task: Any, examples: list[Example], options: Mapping[str, Any]) -> None:
+    """Give the embedding vectors of words that stand in like surroundings in the training examples."""
+    if not options["word_vectors"]:
+        return
+    texts = [task.table.encode([each.content])[0] for each in examples]
+    vectors = word_vectors(texts, task.table.size, options["embedding"], seed=options["seed"])
+    task.model.get_layer("word_embedding").embeddings.assign(options["word_vectors"] * vectors)
+
+
 def _finish(task: Any, held_out: list[Example]) -> None:
     task.calibrate(held_out)
 
@@ -71,7 +81,8 @@ SMALL: Mapping[str, Any] = {
     "embedding": 64,
     "dropout": 0.4,
     "most_words": 20_000,
-    "unknown_rate": 0.1,
+    "word_vectors": 0.2,  # root of the mean square of those that the embedding begins with; 0 for random ones
+    "unknown_rate": 0.2,
     "epochs": 6,
     "batch_size": 128,
     "most_positions": 16_384,
@@ -88,6 +99,7 @@ def _review_recipe(name: str, pooling: str, **options: Any) -> Recipe:
         card=_reviews(name, pooling),
         folders=("sentiment_imdb",),
         options={**SMALL, **options},
+        start=_start,
         finish=_finish,
         best="accuracy",
     )

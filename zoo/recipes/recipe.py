@@ -35,6 +35,7 @@ class Recipe:
         folders: names of the folders that it was trained on, for the command in the card.
         batches: task, examples, options and number of an epoch to its batches; None for batches of like lengths.
         training_model: task and options to a model that shares the task's weights and is trained in its place.
+        start: task, training examples and options; called before a new model is trained, as to give it word vectors.
         loss: options to the loss, where it is not that of the task.
         join: training examples, validation examples and options to the validation examples that are scored.
         finish: task and validation examples, called at the end, such as to calibrate probabilities.
@@ -50,6 +51,7 @@ class Recipe:
     options: Mapping[str, Any] = field(default_factory=dict)
     batches: Callable[..., Any] | None = None
     training_model: Callable[..., Any] | None = None
+    start: Callable[[Any, list[Any], Mapping[str, Any]], None] | None = None
     loss: Callable[[Mapping[str, Any]], Any] | None = None
     join: Callable[..., list[Any]] | None = None
     finish: Callable[[Any, list[Any]], None] | None = None

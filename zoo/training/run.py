@@ -64,6 +64,8 @@ def run(
     card = recipe.card(examples, options)
     if start_from is None:
         task = task_class(card).build(card)
+        if recipe.start is not None:
+            recipe.start(task, examples, options)
     else:
         task = from_preset(start_from)
         _check_same(card, task, changes)
