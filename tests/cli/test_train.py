@@ -359,6 +359,7 @@ def test_a_full_disk_during_a_checkpoint(data: Path, tmp_path: Path, monkeypatch
             ["pos_bilstm", "--data", "a.tsv", "--valid", "a.tsv", "--columns", "tag=4"],
             "a.tsv:1: expected at least 5",
         ),
+        (1, ["dates_bahdanau", "--data", "a.csv"], "is trained on data of its own making, by: python -m kerasrnn.zoo"),
         (1, ["sentiment_lstm", "--data", "a.csv", "--valid", "a.csv"], "a.csv has no column 'text'"),
         (1, ["lm_shakespeare", "--data", "a.txt", "--valid", "a.txt"], "50 streams of 128 steps need 6529"),
         (1, ["pos_bilstm", "--data", "latin.tsv", "--valid", "a.tsv"], "latin.tsv:1 is not UTF-8 text"),

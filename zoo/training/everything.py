@@ -1,7 +1,8 @@
-"""Trains and scores every preset that has a recipe: `python -m kerasrnn.zoo.training.everything --data DIR --out runs`.
+"""Trains and scores every preset of the zoo: `python -m kerasrnn.zoo.training.everything --data DIR --out runs`.
 
 Each preset is trained by `kerasrnn train` in a process of its own, resumed where it was stopped, and scored on its
-validation part by `kerasrnn evaluate`, which writes the result into its card. A preset that is complete is left alone.
+validation part by `kerasrnn evaluate`, which writes the result into its card; `dates_bahdanau`, which makes its own
+data, by the programs beside it. A preset that is trained is not trained again.
 """
 
 import subprocess
@@ -13,13 +14,20 @@ import click
 from kerasrnn.zoo import recipes
 from kerasrnn.zoo.preset import CARD
 
+DATES = "dates_bahdanau"
+
 
 @click.command(help=__doc__)
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True)
 @click.argument("names", nargs=-1)
 def main(data: Path, out: Path, names: tuple[str, ...]) -> None:
-    for name in names or recipes.names():
+    for name in names or (DATES, *recipes.names()):
+        if name == DATES:
+            if not (out / name / name / CARD).is_file():
+                _run("kerasrnn.zoo.dates.train", "--out", str(out / name))
+            _run("kerasrnn.zoo.dates.evaluate", str(out / name / name), "--write")
+            continue
         recipe = recipes.find(name)
         missing = [folder for folder in recipe.folders if not (data / folder).is_dir()]
         if missing:
@@ -36,10 +44,14 @@ def main(data: Path, out: Path, names: tuple[str, ...]) -> None:
 
 
 def _kerasrnn(*words: str) -> None:
-    click.echo(f"$ kerasrnn {' '.join(words)}", err=True)
-    done = subprocess.run([sys.executable, "-m", "kerasrnn.cli", *words], check=False)
+    _run("kerasrnn.cli", *words)
+
+
+def _run(module: str, *words: str) -> None:
+    click.echo(f"$ python -m {module} {' '.join(words)}", err=True)
+    done = subprocess.run([sys.executable, "-m", module, *words], check=False)
     if done.returncode:
-        raise click.ClickException(f"kerasrnn {words[0]} failed with exit code {done.returncode}.")
+        raise click.ClickException(f"{module} {' '.join(words[:1])} failed with exit code {done.returncode}.")
 
 
 if __name__ == "__main__":
