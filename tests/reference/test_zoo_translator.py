@@ -205,6 +205,14 @@ def test_a_beam_of_one_is_greedy(task: TranslatorTask) -> None:
     assert all(len(each.texts) == 3 for each in task.beam(TEXTS[:2], 3))
 
 
+def test_what_was_read_is_text_that_can_be_read_again(task: TranslatorTask) -> None:
+    (found,) = task.predictions(["  Où  est l’eau chaude ?"])
+    assert found.read == normal("Où est l'eau chaude ?")
+    (again,) = task.predictions([found.read])
+    assert again.source_tokens == found.source_tokens
+    assert task.observe(["Où est l’eau ?"]).predictions[0].read == "Où est l'eau ?"
+
+
 def test_a_folder_is_the_task(task: TranslatorTask, tmp_path: Path) -> None:
     task.save(tmp_path / "small_translator")
     again = zoo.from_preset(tmp_path / "small_translator")

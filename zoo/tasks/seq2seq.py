@@ -29,6 +29,7 @@ class Prediction(NamedTuple):
         tokens: what was produced, the end token left out, length t.
         source_tokens: what was read, length s.
         alignment: `(t, s)`, what each produced token attended to; None of a model that does not attend.
+        read: the text that was read, as it was understood.
     """
 
     text: str
@@ -36,11 +37,7 @@ class Prediction(NamedTuple):
     tokens: list[str]
     source_tokens: list[str]
     alignment: np.ndarray | None
-
-    @property
-    def read(self) -> str:
-        """The text that was read."""
-        return "".join(self.source_tokens)
+    read: str
 
 
 class Beam(NamedTuple):
@@ -111,7 +108,7 @@ class Seq2SeqTask(Task):
 
     @staticmethod
     def join(tokens: Sequence[str]) -> str:
-        """The text that tokens of the target spell."""
+        """The text that tokens spell."""
         return "".join(tokens)
 
     @classmethod
@@ -183,7 +180,7 @@ class Seq2SeqTask(Task):
             read = self.table.tokens(text)
             confidence = float(np.exp(log_probs[row].sum(dtype=np.float64)))
             looked = None if alignment is None else alignment[row, : len(written), : len(read)]
-            results.append(Prediction(self.join(written), confidence, written, read, looked))
+            results.append(Prediction(self.join(written), confidence, written, read, looked, self.join(read)))
         return results
 
     def beam(self, texts: Sequence[str], width: int = 5) -> list[Beam]:
