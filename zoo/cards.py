@@ -24,7 +24,7 @@ def tables(card: dict[str, Any]) -> Iterator[Table | str]:
     yield f"{card['name']}"
     facts = Table(box=None, show_header=False, pad_edge=False)
     for key in SAID:
-        if key in card:
+        if card.get(key):
             facts.add_row(key, str(card[key]))
     facts.add_row("builder", f"{card['builder']}: " + ", ".join(f"{k} {v}" for k, v in card["arguments"].items()))
     weights = card["weights"]
@@ -91,13 +91,13 @@ def markdown(card: dict[str, Any]) -> str:
     """A whole card as a page."""
     lines = [f"# {card['name']}", "", f"{card['title']}.", ""]
     for key in ("data", "licence", "split", "notes", "example"):
-        if key in card:
+        if card.get(key):
             lines.append(f"- **{key}**: {card[key]}")
     weights = card["weights"]
     lines.append(f"- **weights**: {weights['parameters']:,} parameters, {weights['bytes'] / 1e6:.1f} MB, float16")
     lines.append(f"- **builder**: `zoo.builders.{card['builder']}`")
     for key in ("training", "evaluation"):
-        if key in card:
+        if card.get(key):
             lines.append(f"- **{key}**: `{card[key]['command']}`")
     for name, metric in card.get("metrics", {}).items():
         lines += ["", f"## {name.replace('_', ' ')}: {metric['metric']}", "", "| | value | 95 % interval | examples |"]

@@ -10,18 +10,25 @@ from kerasrnn.zoo import preset, recipes
 from kerasrnn.zoo.readers.files import holds, part
 
 
+def require_files(name: str, data: Sequence[Path]) -> None:
+    """Raise ValueError for a preset or a path that is not there; needs no Keras."""
+    preset.find(name)
+    for path in data:
+        if not path.exists():
+            raise ValueError(f"there is no {path}: give a file of examples, or a folder with a valid part.")
+
+
 def files_of(name: str, data: Sequence[Path]) -> list[Path]:
     """The files to score: of a folder its `valid` part, or its `test` part if it has no other.
 
     Raises:
         ValueError: a path that is not there, or a folder without either part.
     """
+    require_files(name, data)
     card = preset.find(name).card
     patterns = recipes.find(card["name"]).patterns if card["name"] in recipes.names() else ("{part}.*",)
     found = []
     for path in data:
-        if not path.exists():
-            raise ValueError(f"there is no {path}: give a file of examples, or a folder with a valid part.")
         if not path.is_dir():
             found.append(path)
             continue

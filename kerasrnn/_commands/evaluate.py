@@ -42,12 +42,13 @@ def evaluate(
 
     PRESET is a name (see: kerasrnn zoo list) or a preset folder.
     """
-    from kerasrnn.zoo.scoring import files_of, score
+    from kerasrnn.zoo.scoring import files_of, require_files, score
 
-    chosen = files_of(preset, data)
+    require_files(preset, data)
     if write and not (Path(preset) / "card.json").is_file():
         raise click.UsageError("--write changes the card of a preset folder: give its path.")
     task = load_task(preset)
+    chosen = files_of(preset, data)  # the recipes import Keras, with all that TensorFlow has to say
     found = score(task, chosen, history=history, columns=pairs(columns, "--columns"), by=by)
     if write:
         from kerasrnn.zoo.scoring import write_score

@@ -18,7 +18,9 @@ import pytest
 from cli_cases import ok, run
 
 from kerasrnn import zoo
+from kerasrnn.zoo import recipes
 from kerasrnn.zoo.training.optimizer import WatchedAdamW
+from kerasrnn.zoo.training.run import provenance
 from kerasrnn.zoo.word_vectors import word_vectors
 
 SENTENCES = [
@@ -272,6 +274,10 @@ def test_fine_tuning_keeps_the_vocabulary(data: Path, trained: Any, tmp_path: Pa
     assert card["vocabulary_sha256"] == before["vocabulary_sha256"]
     assert card["arguments"] == before["arguments"]
     assert "--from pos_bilstm" in card["training"]["command"]
+    assert card["title"] == "pos_bilstm, trained further on mine.conll"
+    assert card["data"] == f"mine.conll, 6 examples; before that: {before['data']}"
+    assert card["split"] == "mine.conll for validation, 6 examples"
+    assert card["licence"].startswith("that of the data, and that of pos_bilstm: ")
     one, other = weights(out / "pos_bilstm"), weights(base)
     distance = max(float(np.abs(one[name].astype(float) - other[name]).max()) for name in one)
     assert 0 < distance < 0.05, "it began where the other ended"
@@ -284,6 +290,18 @@ def test_fine_tuning_keeps_the_vocabulary(data: Path, trained: Any, tmp_path: Pa
     assert "pos_bilstm is a tagger; sentiment_bilstm must begin with a classifier" in error
     error = refused(1, *common, *files, "--columns", "word=1", "--columns", "tag=3")
     assert "the tag 'x' was never seen in training; pos_bilstm knows ADJ, ADP" in error
+
+
+def test_a_card_says_of_the_recipe_what_is_true_of_the_run(data: Path, trained: Any) -> None:
+    card = zoo.card(trained("pos_bilstm") / "pos_bilstm")  # of a folder that the recipe does not know
+    assert card["title"] == "As pos_bilstm, trained on pos"
+    assert (card["data"], card["licence"], card["notes"]) == ("pos, 18 examples", "that of the data", "")
+    recipe = recipes.find("pos_bilstm")
+    said = {"title": "Tags", "data": "EWT", "licence": "CC", "notes": "scores"}
+    usual = {"card": said, "valid": [], "start_from": None, "counts": (1, 1), "data": [Path("far/away/pos_ewt")]}
+    assert provenance(recipe, changes={}, **usual) == {}
+    assert provenance(recipe, changes={"units": 3}, **usual) == {"notes": ""}
+    assert provenance(recipe, changes={}, **usual | {"valid": [Path("mine.tsv")]})["title"] != "Tags"
 
 
 def test_labels_that_are_in_one_part_only(data: Path, tmp_path: Path) -> None:
