@@ -226,7 +226,9 @@ class Session(Picture):
 
 
 def _percent(share: float) -> str:
-    """A share that is not quite one is not called 100 %."""
+    """A share that is not quite one is not called 100 %, nor one above none 0 %."""
+    if 0 < share < 0.0005:
+        return "< 0.1 %"
     return "> 99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.1f} %"
 
 

@@ -189,3 +189,10 @@ assert not heavy, heavy
         [sys.executable, "-c", code, json.dumps(arguments)], capture_output=True, text=True, env=environment()
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_folder_of_a_recipe_is_scored_without_a_word_from_tensorflow(tmp_path: Path) -> None:
+    (tmp_path / "valid.tsv").write_text("Thank you.\tMerci.\nThank you.\tMerci !\n", "utf-8")
+    done = kerasrnn("evaluate", "translate_en_fr_bahdanau", "--data", str(tmp_path), "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["examples"] == 1

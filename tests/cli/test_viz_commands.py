@@ -257,3 +257,17 @@ def test_inputs_by_name_or_in_order(here: Path, models: Path) -> None:
     assert drawn[0].shape == (3, 7, 5)
     np.testing.assert_array_equal(drawn[0], drawn[1])
     np.testing.assert_allclose(drawn[0].sum(axis=-1), 1, atol=1e-5)
+
+
+def test_a_translation_in_its_picture(here: Path) -> None:
+    """Words in the title, pieces along the axes, and a probability that is small but not none."""
+    text = "The old woman who lives in the yellow house told us a very interesting story yesterday evening."
+    result = ok("viz", "attention", "translate_en_fr_bahdanau", text, "-o", "a.svg", "--data", "a.npz", "--json", "-q")
+    answer, data = json.loads(result.stdout), data_of(here / "a.npz")
+    said = " ".join((here / "a.svg").read_text("utf-8").replace("\u2068", "").replace("\u2069", "").split())
+    assert 0 < answer["confidence"] < 0.0005
+    assert "The old woman who lives" in said and "&lt; 0.1 %" in said
+    source, written = data["source_tokens"][0].tolist(), data["tokens"][0].tolist()
+    looked = data["decoder/alignment"][0]
+    for french, english in (("▁vieille", "▁old"), ("▁maison", "▁house"), ("▁ja", "▁yellow")):  # words change places
+        assert source[looked[written.index(french)].argmax()] == english

@@ -124,7 +124,7 @@ class Labels:
 
     def _turned(self, widths: list[float], pitch: float) -> bool:
         """Find a way to show every label of an x axis; False if there is none."""
-        usual = sorted(widths)[(len(widths) * 2) // 3]
+        usual = sorted(widths)[len(widths) * 7 // 8]
         line = _line(TOKEN_SIZE)
         if self._largest((pitch - 0.04) / max(*widths, 0.01), 9.0):
             return True
