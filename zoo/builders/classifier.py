@@ -7,7 +7,7 @@ import keras
 from kerasrnn import layers
 from kerasrnn.zoo.builders.parts import stack
 
-POOLINGS = ("attention", "last", "mean", "max")
+POOLINGS = ("attention", "last", "mean")
 
 
 def classifier(
@@ -23,6 +23,7 @@ def classifier(
     pooling: str = "last",
     attention_units: int = 64,
     dropout: float = 0.0,
+    chrono: int | None = None,
     name: str = "classifier",
 ) -> keras.Model:
     """Recurrent layers over words or numbers, and one label for the whole.
@@ -37,9 +38,10 @@ def classifier(
         bidirectional, depth, units: of the recurrent layers; `units` in each direction.
         embedding: width of the words' embedding.
         pooling: how the steps become one vector: "attention" (`kerasrnn.layers.AttentionPooling`), the "last" state (of
-            both directions), "mean" or "max".
+            both directions) or the "mean".
         attention_units: width of the comparison within the attention.
         dropout: rate on the embedding, between and after the recurrent layers.
+        chrono: steps over which gates are to remember from the beginning, as in the layers; None for their usual bias.
         name: the model's name.
 
     Returns:
@@ -71,12 +73,11 @@ def classifier(
         bidirectional=bidirectional,
         dropout=dropout,
         return_sequences=pooling != "last",
+        **({} if chrono is None else {"chrono": chrono}),
     )
     if pooling == "attention":
         x = layers.AttentionPooling(attention_units, name="pooling")(x)
     elif pooling == "mean":
         x = keras.layers.GlobalAveragePooling1D(name="pooling")(x)
-    elif pooling == "max":
-        x = keras.layers.GlobalMaxPooling1D(name="pooling")(x)
     x = keras.layers.Dropout(dropout, name="label_dropout")(x)
     return keras.Model(inputs, keras.layers.Dense(len(labels), name="labels")(x), name=name)

@@ -53,7 +53,7 @@ def _pixels(examples: list[Example], options: dict[str, Any]) -> dict[str, Any]:
             "labels": sorted({each.label for each in examples}),
             "features": 1,
             "pooling": "last",
-            **{key: options[key] for key in ("cell", "units", "dropout")},
+            **{key: options[key] for key in ("cell", "units", "dropout", "chrono")},
         },
         "vocabulary": {"values": [round(float(value), 3) for value in examples[0].content[:, 0]]},
         "example": "the first digit of the training data",
@@ -123,6 +123,7 @@ RECIPES = {
         options={
             "cell": "gru",
             "units": 96,
+            "chrono": 784,  # gates that remember from the first pixel on, from the first batch on
             "dropout": 0.1,
             "epochs": 12,
             "batch_size": 100,
