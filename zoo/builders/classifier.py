@@ -1,6 +1,7 @@
 """One label for a whole sequence."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -65,6 +66,7 @@ def classifier(
     else:
         inputs = keras.Input((None, features), name="values")
         x = inputs
+    memory: dict[str, Any] = {} if chrono is None else {"chrono": chrono}
     x = stack(
         x,
         cell=cell,
@@ -73,7 +75,7 @@ def classifier(
         bidirectional=bidirectional,
         dropout=dropout,
         return_sequences=pooling != "last",
-        **({} if chrono is None else {"chrono": chrono}),
+        **memory,
     )
     if pooling == "attention":
         x = layers.AttentionPooling(attention_units, name="pooling")(x)
