@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from kerasrnn.zoo.tasks.seq2seq import Seq2SeqTask
 
 
-SMALL = 256  # what an argument may be that is no side of an array, such as the steps of a forecast
+SMALL = 1024  # what an argument may be that is no side of an array, such as the steps of a forecast or of a memory
 
 
 def load(name: str) -> "Seq2SeqTask":

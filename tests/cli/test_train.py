@@ -142,7 +142,7 @@ def test_a_preset_comes_out_of_every_recipe(preset: str, data: Path, trained: An
     assert task.card["training"]["options"]["epochs"] == 3
     command = task.card["training"]["command"]
     assert command.startswith(f"kerasrnn train {preset} --data {folder} --out runs/{out.name} --set ")
-    assert "--set epochs=3" in command
+    assert "--set batch_size=4" in command
     if text is not None:
         assert ok("predict", out / preset, text).stdout.strip()
 

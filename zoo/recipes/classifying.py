@@ -9,6 +9,30 @@ from kerasrnn.zoo.tasks.classifier import Example, read_labelled, read_pixels
 from kerasrnn.zoo.word_vectors import word_vectors
 from kerasrnn.zoo.words import WordTable
 
+VECTORS = (
+    "The embedding begins with vectors of the words of the training reviews (positive pointwise mutual information in "
+    "a window of 20, reduced by singular values); the probabilities are calibrated by a temperature found on the "
+    "validation part."
+)
+TRIED = {  # with the accuracy on the validation part
+    "sentiment_bilstm": (
+        "Accuracy 88.9 % after the second of three epochs. With a random embedding 87.8 %, whatever the dropout; with "
+        "vectors of a window of 5, 88.9 and 89.4 % in two runs; kept fixed 87.9 %; of 128 dimensions for 30,000 words "
+        "88.9 %; with parts of reviews only, or weights averaged over an epoch, 88.9 %. For comparison, a linear model "
+        "with the weights of naive Bayes reaches 87.9 % on single words, and 90.3 % with pairs of words."
+    ),
+    "sentiment_gru": "For comparison with sentiment_lstm and sentiment_rnn, which have as many recurrent weights.",
+    "sentiment_lstm": "For comparison with sentiment_gru and sentiment_rnn, which have as many recurrent weights.",
+    "sentiment_rnn": (
+        "For comparison with sentiment_gru and sentiment_lstm, which have as many recurrent weights: without gates, "
+        "the last state knows little of the beginning of a review."
+    ),
+}
+KINDS = {
+    "sentiment_gru": ": a small GRU",
+    "sentiment_lstm": ": a small LSTM",
+    "sentiment_rnn": ": a small network without gates",
+}
 NAMES = {"0": "negative", "1": "positive"}
 
 
@@ -21,7 +45,7 @@ def _reviews(name: str, pooling: str) -> Callable[[list[Example], dict[str, Any]
         table = WordTable.of([each.content for each in examples], most=options["most_words"], least=3)
         return {
             "name": name,
-            "title": "Whether a film review in English is positive or negative",
+            "title": f"Whether a film review in English is positive or negative{KINDS.get(name, '')}",
             "task": "classifier",
             "builder": "classifier",
             "arguments": {
@@ -38,6 +62,7 @@ def _reviews(name: str, pooling: str) -> Callable[[list[Example], dict[str, Any]
                 "no weight of it holds a sentence of theirs. These weights: Apache-2.0 as far as they are ours to give"
             ),
             "split": "official test part; 12 % of the films of the official training part for validation",
+            "notes": f"{VECTORS} {TRIED[name]}",
         }
 
     return card
@@ -107,9 +132,7 @@ def _review_recipe(name: str, pooling: str, **options: Any) -> Recipe:
 
 
 RECIPES = {
-    "sentiment_bilstm": _review_recipe(
-        "sentiment_bilstm", "attention", cell="lstm", bidirectional=True, units=64, embedding=128, most_words=30_000
-    ),
+    "sentiment_bilstm": _review_recipe("sentiment_bilstm", "attention", cell="lstm", bidirectional=True, units=64),
     # The recurrent layers of these three have about 33,000 weights each.
     "sentiment_rnn": _review_recipe("sentiment_rnn", "last", cell="simple_rnn", units=152, learning_rate=5e-4),
     "sentiment_gru": _review_recipe("sentiment_gru", "last", cell="gru", units=78),
