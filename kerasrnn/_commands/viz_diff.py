@@ -89,7 +89,7 @@ def _files(first: str, kind: str | None, limit: float | None, given: dict[str, A
         if not name.lower().endswith(DATA):
             raise click.UsageError(f"'{name}' is no file of --data: compare two of them, or two models.")
     of_models = {"text": "TEXT", "input_": "--input", "layer": "--layer", "tokens": "--tokens"}
-    of_models |= {"imports": "--import", "unsafe": "--unsafe"}
+    of_models |= {"imports": "--import", "unsafe": "--unsafe", "vocabulary": "--vocabulary"}
     for option, named in of_models.items():
         if given.pop(option) not in (None, (), False):
             raise click.UsageError(f"{named} has no meaning for files of --data: they hold what is drawn.")

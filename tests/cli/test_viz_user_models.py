@@ -97,7 +97,7 @@ def test_classes_that_keras_does_not_know(here: Path) -> None:
     assert len(refused.stderr.splitlines()) == 1
     ok("viz", "gates", *arguments, "--import", "users_classes", "-q")
     refused = run("viz", "gates", "dates_bahdanau", "--import", "users_classes")
-    assert "--import and --unsafe are for .keras files" in refused.stderr
+    assert "--import, --unsafe and --vocabulary are for .keras files" in refused.stderr
 
 
 def test_code_in_a_file_runs_only_if_it_is_allowed(here: Path) -> None:

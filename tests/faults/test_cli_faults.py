@@ -74,7 +74,7 @@ def _error(result: Result) -> str:
 def test_an_unknown_model(refused: Refused, command: str) -> None:
     assert "Did you mean 'dates_bahdanau'?" in refused(1, "viz", command, "dates_bahdanu")
     assert "Did you mean 'dates_bahdanau'?" in refused(1, "viz", command, "date_bahdanau", "3 mai 1998")
-    assert "Known presets: dates_bahdanau" in refused(1, "viz", command, "some_model")
+    assert "Known presets: dates_bahdanau" in refused(1, "viz", command, "qqq_zzz")
     assert "no preset 'xyz'" in refused(1, "viz", command, "xyz", "3 mai 1998")
     assert "no file gone.keras: give the path" in refused(1, "viz", command, "gone.keras", "--input", "steps.npy")
 
