@@ -129,7 +129,8 @@ class Labels:
         if self._largest((pitch - 0.04) / max(*widths, 0.01), 9.0):
             return True
         if pitch >= line and self._largest((pitch - 0.04) / max(usual, 0.01), 10.0):
-            self.angles = [90 if width > pitch - 0.04 else 0 for width in widths]
+            room = (pitch - 0.04) * TOKEN_SIZE / self.size + 1e-6  # at the size that was taken
+            self.angles = [90 if width > room else 0 for width in widths]
         elif pitch >= 1.42 * line:
             self.angles = [45] * len(widths)
         elif self._largest(pitch / line, SMALLEST_TOKEN):

@@ -55,7 +55,7 @@ def _reviews(name: str, pooling: str) -> Callable[[list[Example], dict[str, Any]
                 **{key: options[key] for key in ("cell", "bidirectional", "units", "embedding", "dropout")},
             },
             "vocabulary": table.to_card() | {"names": NAMES, "unknown_rate": options["unknown_rate"]},
-            "example": "The plot is thin, but the acting is so good that I did not mind at all.",
+            "example": "It begins slowly, but then it is wonderful: one of the best films I have seen this year.",
             "data": "Large Movie Review Dataset v1.0 (Maas et al., ACL 2011), its training part",
             "licence": (
                 "none is stated for the reviews, which belong to their writers; they are not part of this package, and "
