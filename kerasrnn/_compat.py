@@ -133,6 +133,18 @@ def records_gradients() -> bool:
     return bool(record.could_possibly_record())
 
 
+def made_by(tensor: Any) -> tuple[Any, Any]:
+    """The operation of a graph of layers that a symbolic tensor comes out of, and the arguments of that call."""
+    history = tensor._keras_history  # no public way leads from a tensor to what it is made of
+    return history.operation, arguments_of(history.operation, history.node_index)
+
+
+def arguments_of(layer: Any, call: int) -> Any:
+    """What a layer got in a call in a graph of layers, with `args` and `keras_tensors`; None without such a call."""
+    nodes = getattr(layer, "_inbound_nodes", [])
+    return nodes[call].arguments if call < len(nodes) else None
+
+
 def keep_as_raised(error: BaseException) -> None:
     """Mark an error as one that Keras need not wrap in the arguments of every call that it passes."""
     vars(error).setdefault("_keras_call_info_injected", True)

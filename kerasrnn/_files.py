@@ -1,9 +1,23 @@
-"""Files that are whole or as they were: for all of the package that writes any."""
+"""Files that are written whole or stay as they were, and texts of users: for all of the package."""
 
 import contextlib
 import os
 import secrets
 from pathlib import Path
+
+
+def read_text(path: Path, wanted: str) -> str:
+    """The text of a file of the user's.
+
+    Raises:
+        ValueError: a file that cannot be read, with the advice to give what is `wanted`, or that is not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text (byte {error.start}): convert it first.") from error
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror or error}. Give {wanted}.") from error
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:

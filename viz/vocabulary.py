@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from kerasrnn._files import read_text
+
 
 def read_vocabulary(path: Path) -> dict[int, str]:
     """The tokens by their ids.
@@ -18,12 +20,7 @@ def read_vocabulary(path: Path) -> dict[int, str]:
     Raises:
         ValueError: a file that cannot be read, or holds something else.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror or error}. Give a file of one token a line.") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text (byte {error.start}): convert it first.") from error
+    text = read_text(path, "a file of one token a line")
     if path.suffix.lower() != ".json":
         lines = text.removesuffix("\n").split("\n")  # a token may be any other kind of white space
         found = {number: line.removesuffix("\r") for number, line in enumerate(lines)}
@@ -65,18 +62,14 @@ class Vocabulary:
         unknown = sorted(tables.keys() - {"", *self._names})
         if unknown:
             raise ValueError(f"the model has no input {unknown[0]!r}; it has {', '.join(self._names) or 'no names'}")
-        self._model, self._tables = model, tables
+        self._tables = tables
         sites = [*recurrent_sites(model), *attention_sites(model)]
         self._layers = {site.name: site.layer for site in sites}
         self._cutters = {name: layer for layer in cutters(model) for name in origins_of(layer, 0)}
 
     def unknown(self, inputs: Any) -> int:
         """How many of the numbers that a batch holds are not in the vocabulary of their input."""
-        return sum(
-            int(np.sum(~np.isin(array, list(table))))
-            for _, array, table in self._read(inputs)
-            if array.dtype.kind in "iu"
-        )
+        return sum(int(np.sum(~np.isin(array, list(table)))) for _, array, table in self._read(inputs))
 
     def named(self, captured: Any, inputs: Any) -> dict[str, Any]:
         """The tokens along the axes of a capture, by their names in it; none where it is not known which they are."""
@@ -104,15 +97,14 @@ class Vocabulary:
 
     def _read(self, inputs: Any) -> list[tuple[str, np.ndarray, Mapping[int, str]]]:
         """Name, ids `(b, t)` and tokens of each input that holds ids and has a vocabulary."""
-        named = inputs if isinstance(inputs, dict) else None
-        if named is None:
+        if isinstance(inputs, dict):
+            named = list(inputs.items())
+        else:
             arrays = inputs if isinstance(inputs, (list, tuple)) else [inputs]
             names = self._names if len(self._names) == len(arrays) else [""] * len(arrays)
-            pairs = list(zip(names, arrays, strict=True))
-        else:
-            pairs = list(named.items())
+            named = list(zip(names, arrays, strict=True))
         found = []
-        for name, array in pairs:
+        for name, array in named:
             table, array = self._tables.get(name, self._tables.get("")), np.asarray(array)
             if name in self._cutters:
                 array = np.asarray(self._cutters[name](array))
@@ -142,10 +134,9 @@ def origins_of(layer: Any, argument: int, call: int = 0) -> list[str]:
     """
     import keras
 
-    nodes = getattr(layer, "_inbound_nodes", [])  # no public way leads from a tensor to what it is made of
-    if call >= len(nodes):
-        return []
-    tensors = _arguments(nodes[call])
+    from kerasrnn import _compat
+
+    tensors = _arguments(_compat.arguments_of(layer, call))
     if not tensors:
         return []
     found: dict[str, None] = {}
@@ -155,17 +146,17 @@ def origins_of(layer: Any, argument: int, call: int = 0) -> list[str]:
         if id(tensor) in seen:
             continue
         seen.add(id(tensor))
-        made = tensor._keras_history
-        if isinstance(made.operation, keras.layers.InputLayer):
-            found[made.operation.name] = None
+        operation, before = _compat.made_by(tensor)
+        if isinstance(operation, keras.layers.InputLayer):
+            found[operation.name] = None
         else:
-            first = made.operation._inbound_nodes[made.node_index].arguments
-            waiting += keras.tree.flatten(first.args[0]) if first.args else first.keras_tensors
+            waiting += keras.tree.flatten(before.args[0]) if before.args else before.keras_tensors
     return list(found)
 
 
-def _arguments(node: Any) -> list[Any]:
-    given = node.arguments
+def _arguments(given: Any) -> list[Any]:
+    if given is None:
+        return []
     if given.args and isinstance(given.args[0], (list, tuple)):
         return list(given.args[0])
     return list(given.keras_tensors)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasrnn._commands.session import Session
+from kerasrnn._files import read_text
 
 _AT_ONCE = 64  # texts
 
@@ -62,10 +63,4 @@ def _can_read(session: Session, line: str, reasons: list[str]) -> bool:
 def _lines(path: Path) -> list[str]:
     if path.suffix.lower() in (".npy", ".npz"):
         raise ValueError(f"{path} holds arrays, and this model reads texts: give a file with one text a line.")
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text (byte {error.start}): convert it first.") from error
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror or error}. Give a file with one text a line.") from error
-    return [line for line in text.splitlines() if line.strip()]
+    return [line for line in read_text(path, "a file with one text a line").splitlines() if line.strip()]

@@ -20,11 +20,12 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason='the tests of pages need: pip install ".[browser]"')
+    from playwright.sync_api import sync_playwright  # pip install ".[browser]"
+
     program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
-        pytest.skip("the tests of pages need Chromium or Chrome: apt-get install chromium, or set CHROMIUM to its path")
-    with api.sync_playwright() as playwright:
+        pytest.fail("the tests of pages need Chromium or Chrome: apt-get install chromium, or set CHROMIUM to its path")
+    with sync_playwright() as playwright:
         # Tests run as root in containers, where Chromium has no sandbox of its own.
         launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         yield launched

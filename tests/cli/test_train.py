@@ -18,9 +18,7 @@ import pytest
 from cli_cases import ok, run
 
 from kerasrnn import zoo
-from kerasrnn.zoo import recipes
 from kerasrnn.zoo.training.optimizer import WatchedAdamW
-from kerasrnn.zoo.training.run import provenance
 from kerasrnn.zoo.word_vectors import word_vectors
 
 SENTENCES = [
@@ -296,12 +294,6 @@ def test_a_card_says_of_the_recipe_what_is_true_of_the_run(data: Path, trained: 
     card = zoo.card(trained("pos_bilstm") / "pos_bilstm")  # of a folder that the recipe does not know
     assert card["title"] == "As pos_bilstm, trained on pos"
     assert (card["data"], card["licence"], card["notes"]) == ("pos, 18 examples", "that of the data", "")
-    recipe = recipes.find("pos_bilstm")
-    said = {"title": "Tags", "data": "EWT", "licence": "CC", "notes": "scores"}
-    usual = {"card": said, "valid": [], "start_from": None, "counts": (1, 1), "data": [Path("far/away/pos_ewt")]}
-    assert provenance(recipe, changes={}, **usual) == {}
-    assert provenance(recipe, changes={"units": 3}, **usual) == {"notes": ""}
-    assert provenance(recipe, changes={}, **usual | {"valid": [Path("mine.tsv")]})["title"] != "Tags"
 
 
 def test_labels_that_are_in_one_part_only(data: Path, tmp_path: Path) -> None:

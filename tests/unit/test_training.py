@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from kerasrnn import zoo
+from kerasrnn.zoo import recipes
 from kerasrnn.zoo.training import checkpoint, train
 from kerasrnn.zoo.training.team import Team
 
@@ -232,3 +233,12 @@ def test_the_training_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert refused.exit_code == 1
     assert "other options (seed)" in refused.output
     assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_recipe_says_of_itself_what_is_true_of_the_run() -> None:
+    recipe = recipes.find("pos_bilstm")
+    said = {"title": "Tags", "data": "EWT", "licence": "CC", "notes": "scores"}
+    usual = {"card": said, "valid": [], "start_from": None, "counts": (1, 1), "data": [Path("far/away/pos_ewt")]}
+    assert recipe.provenance(changes={}, **usual) == {}
+    assert recipe.provenance(changes={"units": 3}, **usual) == {"notes": ""}
+    assert recipe.provenance(changes={}, **usual | {"valid": [Path("mine.tsv")]})["title"] != "Tags"

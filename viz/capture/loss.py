@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasrnn import _compat
 from kerasrnn.viz.capture.observe import to_numpy
 
 Tensor = Any
@@ -157,7 +158,7 @@ def _behind_the_output(model: Any) -> tuple[Any, Any]:
         outputs = getattr(operation, "outputs", None)
         if not outputs:
             return None, operation
-        operation = outputs[0]._keras_history.operation
+        operation, _ = _compat.made_by(outputs[0])
     inner = operation
     while isinstance(inner, keras.layers.TimeDistributed):
         inner = inner.layer

@@ -73,6 +73,7 @@ def _is_recurrent(layer: Any) -> bool:
 
 
 def attends(layer: Any) -> bool:
+    """Whether a layer can return attention scores, or is a decoder that attends."""
     if isinstance(layer, AttentionDecoder):
         return True
     return "return_attention_scores" in inspect.signature(layer.call).parameters

@@ -129,3 +129,26 @@ class Recipe:
             if value != usual[name]:
                 words += ["--set", f"{name}={value}"]
         return shlex.join(words)
+
+    def provenance(
+        self,
+        card: Mapping[str, Any],
+        data: Sequence[Path],
+        valid: Sequence[Path],
+        changes: Mapping[str, Any],
+        start_from: str | None,
+        counts: tuple[int, int],
+    ) -> dict[str, str]:
+        """What a card says of where a model comes from: the recipe's own words only where they are true of the run."""
+        names = ", ".join(path.name for path in data)
+        if not valid and start_from is None and sorted(path.name for path in data) == sorted(self.folders):
+            return {"notes": ""} if changes else {}
+        before = None if start_from is None else Path(start_from).name
+        held = ", ".join(path.name for path in valid) or "the validation part beside it"
+        return {
+            "title": f"{before}, trained further on {names}" if before else f"As {self.name}, trained on {names}",
+            "data": f"{names}, {counts[0]:,} examples" + (f"; before that: {card['data']}" if before else ""),
+            "licence": "that of the data" + (f", and that of {before}: {card['licence']}" if before else ""),
+            "split": f"{held} for validation, {counts[1]:,} examples",
+            "notes": "",
+        }

@@ -71,7 +71,7 @@ def run(
         _check_same(card, task, changes)
         task.card = {key: value for key, value in task.card.items() if key not in ("metrics", "score", "evaluation")}
         task.card["name"] = recipe.name
-    task.card |= provenance(recipe, task.card, data, valid, changes, start_from, (len(examples), len(held_out)))
+    task.card |= recipe.provenance(task.card, data, valid, changes, start_from, (len(examples), len(held_out)))
     task.check([*examples, *held_out])
     replicas = f", {spread.replicas} replicas" if spread.replicas > 1 else ""
     say(f"{recipe.name}: {len(examples):,} training and {len(held_out):,} validation examples, "
@@ -184,30 +184,6 @@ def digest(examples: Any) -> str:
 
     add(examples)
     return found.hexdigest()[:16]
-
-
-def provenance(
-    recipe: Recipe,
-    card: Mapping[str, Any],
-    data: Sequence[Path],
-    valid: Sequence[Path],
-    changes: Mapping[str, Any],
-    start_from: str | None,
-    counts: tuple[int, int],
-) -> dict[str, str]:
-    """What a card says of where a model comes from; the recipe's own words only for what they are true of."""
-    names = ", ".join(path.name for path in data)
-    if not valid and start_from is None and sorted(path.name for path in data) == sorted(recipe.folders):
-        return {"notes": ""} if changes else {}
-    before = None if start_from is None else Path(start_from).name
-    held = ", ".join(path.name for path in valid) or "the validation part beside it"
-    return {
-        "title": f"As {recipe.name}, trained on {names}" if before is None else f"{before}, trained further on {names}",
-        "data": f"{names}, {counts[0]:,} examples" + (f"; before that: {card['data']}" if before else ""),
-        "licence": "that of the data" + (f", and that of {before}: {card['licence']}" if before else ""),
-        "split": f"{held} for validation, {counts[1]:,} examples",
-        "notes": "",
-    }
 
 
 def _check_same(card: Mapping[str, Any], task: Any, changes: Mapping[str, Any]) -> None:
