@@ -1,5 +1,6 @@
 """Scores with bootstrap intervals: every metric is a function of sums over examples, so resampling is one product."""
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -80,10 +81,11 @@ class Scores:
     def report(self, by: str | None = None) -> dict[str, Any]:
         """`{"examples", "metric", "metrics", "intervals", "by", "details"}`, as JSON can hold it: None is not a number.
 
+        `by` is the name of a grouping, or "length", or "length:6,11" for classes of lengths that begin at 6 and at 11.
         Where there are metrics beside those of the examples, `trials` has how many trials each of them is of.
 
         Raises:
-            ValueError: these examples have no such grouping.
+            ValueError: these examples have no such grouping, or lengths that are no rising numbers.
         """
         about: dict[str, Any] = {"examples": len(self.statistics), "metric": self.main, "higher is better": self.higher}
         about |= {"metrics": self.metrics(), "intervals": self.intervals(), "by": []}
@@ -91,7 +93,8 @@ class Scores:
             about["metrics"][each.name], about["intervals"][each.name] = each.value, each.interval
             about.setdefault("trials", {})[each.name] = len(each.outcomes)
         if by is not None:
-            about["by"] = [self._row(by, each) for each in self._bins(by)]
+            name, _, begins = by.partition(":")
+            about["by"] = [self._row(name, each) for each in self._bins(name, begins)]
         return finite(about | ({"details": self.details} if self.details else {}))
 
     def _row(self, by: str, each: tuple[dict[str, Any], np.ndarray]) -> dict[str, Any]:
@@ -100,20 +103,35 @@ class Scores:
         main = {"metric": self.main, "value": metrics[self.main], "interval": intervals[self.main]}
         return {"by": by} | named | main | {"examples": int(chosen.sum()), "metrics": metrics, "intervals": intervals}
 
-    def _bins(self, by: str) -> list[tuple[dict[str, Any], np.ndarray]]:
+    def _bins(self, by: str, begins: str) -> list[tuple[dict[str, Any], np.ndarray]]:
         if by == "length":
             found = []
-            for low, high in zip(LENGTHS, [*LENGTHS[1:], None], strict=True):
+            lows = _lengths(begins) if begins else LENGTHS
+            for low, high in zip(lows, [*lows[1:], None], strict=True):
                 chosen = self.lengths >= low if high is None else (self.lengths >= low) & (self.lengths < high)
                 if chosen.any():
                     last = int(self.lengths.max()) if high is None else high - 1
                     found.append(({"of": f"{low}–{last}", "low": low, "high": last}, chosen))
             return found
-        if by not in self.groups:
+        if by not in self.groups or begins:
             possible = ", ".join(["length", *self.groups])
-            raise ValueError(f"these examples cannot be scored by {by}; they can by {possible}.")
+            raise ValueError(
+                f"these examples cannot be scored by {by}{begins and ':'}{begins}; they can by {possible}."
+            )
         groups = np.array(self.groups[by])
         return [({"of": str(group)}, groups == group) for group in sorted(set(groups.tolist()))]
+
+
+def _lengths(begins: str) -> tuple[int, ...]:
+    """Where classes of lengths begin, from "6,11"; the first begins at 1."""
+    try:
+        found = tuple(int(each) for each in begins.split(","))
+    except ValueError:
+        found = (0,)
+    found = found if found[0] == 1 else (1, *found)
+    if any(high <= low for low, high in itertools.pairwise(found)):
+        raise ValueError(f"expected rising lengths, as in length:6,11; received length:{begins}.")
+    return found
 
 
 def finite(value: Any) -> Any:

@@ -62,7 +62,13 @@ def score(
     return about | task.evaluate(examples, **beside).report(by)
 
 
-def write_score(folder: Path, found: Mapping[str, Any], data: Sequence[Path], history: Path | None = None) -> None:
+def write_score(
+    folder: Path,
+    found: Mapping[str, Any],
+    data: Sequence[Path],
+    history: Path | None = None,
+    by: str | None = None,
+) -> None:
     """Keep a result in the card of a preset folder, under the name of what it was measured on."""
     path = folder / preset.CARD
     card = json.loads(path.read_text(encoding="utf-8"))
@@ -87,7 +93,8 @@ def write_score(folder: Path, found: Mapping[str, Any], data: Sequence[Path], hi
     card.setdefault("metrics", {})[on] = {"metric": main, "rows": rows}
     named = "".join(f" --data {_named(each)}" for each in data)
     before = "" if history is None else f" --history {_named(history)}"
-    card["evaluation"] = {"command": f"kerasrnn evaluate {card['name']}{named}{before}"}
+    grouped = "" if by is None else f" --by {by}"
+    card["evaluation"] = {"command": f"kerasrnn evaluate {card['name']}{named}{before}{grouped}"}
     write_bytes_atomically(path, (json.dumps(card, ensure_ascii=False, indent=1) + "\n").encode())
 
 

@@ -13,6 +13,7 @@ from kerasrnn._terminal import Examples, console, echo_json, reports_errors
     cls=Examples,
     epilog="""kerasrnn evaluate pos_bilstm --data pos_ewt/valid.tsv.gz
     kerasrnn evaluate runs/mine/pos_bilstm --data my.tsv --by length --json
+    kerasrnn evaluate translate_en_fr_plain --data translation_en_fr --by length:11
     kerasrnn evaluate forecast_weather --data valid.csv.gz --history train.csv.gz""",
 )
 @click.argument("preset")
@@ -25,7 +26,11 @@ from kerasrnn._terminal import Examples, console, echo_json, reports_errors
 )
 @click.option("--history", type=click.Path(path_type=Path), help="For a forecaster: what came before the data.")
 @click.option("--columns", multiple=True, metavar="ROLE=COLUMN", help="Where a column stands: word=0, text=review.")
-@click.option("--by", metavar="GROUPING", help="Also by length, label, or what else the task has.")
+@click.option(
+    "--by",
+    metavar="GROUPING",
+    help="Also by length, by length:6,11 for classes that begin at these, label, or what else the task has.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--write", is_flag=True, help="Write the result into the card of a preset folder.")
 @reports_errors
@@ -53,7 +58,7 @@ def evaluate(
     if write:
         from kerasrnn.zoo.scoring import write_score
 
-        write_score(Path(preset), found, data, history)
+        write_score(Path(preset), found, data, history, by)
     if as_json:
         echo_json(found)
         return

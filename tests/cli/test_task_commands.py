@@ -132,6 +132,11 @@ def test_evaluate_as_json(here: Path) -> None:
     assert low <= found["metrics"]["accuracy"] <= high
     (folder,) = rows(ok("evaluate", "pos", "--data", "tags", "--by", "length", "--json").stdout)
     assert folder == found, "the valid part of a folder"
+    (found,) = rows(ok("evaluate", "pos", "--data", "tags", "--by", "length:3,11", "--json").stdout)
+    assert [(row["of"], row["low"], row["high"], row["examples"]) for row in found["by"]] == [
+        ("1–2", 1, 2, 1),
+        ("11–30", 11, 30, 1),
+    ]
 
     (found,) = rows(ok("evaluate", "reviews", "--data", "reviews.csv", "--by", "label", "--json").stdout)
     assert [(row["of"], row["examples"]) for row in found["by"]] == [("bad", 1), ("good", 2)]
@@ -187,13 +192,13 @@ def test_evaluate_writes_the_card(here: Path) -> None:
         "1–4",
         "30–39",
     ] or [row["of"] for row in table["rows"]] == ["accuracy", "whole sentences", "1–4", "30–39"]
-    assert card["evaluation"]["command"] == "kerasrnn evaluate pos --data tags"
+    assert card["evaluation"]["command"] == "kerasrnn evaluate pos --data tags --by length"
     assert {k: card[k] for k in before} == before, "the rest is as it was"
     assert small("pos").tag([["no"]]) == zoo.from_preset("pos").tag([["no"]])
     page = ok("zoo", "card", "pos").stdout
     assert page.startswith("# pos\n\nA small pos.\n")
     assert "## tags: accuracy" in page
-    assert "- **evaluation**: `kerasrnn evaluate pos --data tags`" in page
+    assert "- **evaluation**: `kerasrnn evaluate pos --data tags --by length`" in page
     for row in table["rows"]:
         assert f"| {row['of']} | {row['value']:.2%} |" in page
     assert "accuracy" in ok("zoo", "info", "pos").stdout
@@ -206,6 +211,8 @@ def test_evaluate_writes_the_card(here: Path) -> None:
         (1, ["pos", "--data", "gone"], "there is no gone: give a file of examples, or a folder with a valid part"),
         (1, ["pos", "--data", "pos"], "holds no file for 'valid': expected valid.*"),
         (1, ["pos", "--data", "tags", "--by", "label"], "cannot be scored by label; they can by length"),
+        (1, ["pos", "--data", "tags", "--by", "length:9,4"], "expected rising lengths, as in length:6,11"),
+        (1, ["pos", "--data", "tags", "--by", "length:x"], "received length:x"),
         (1, ["pos", "--data", "tags", "--columns", "text=0"], "pos reads no column 'text'; it reads word, tag"),
         (1, ["pos", "--data", "tags", "--columns", "tag=7"], "valid.conll:1: expected at least 8 columns, found 2"),
         (1, ["pos", "--data", "tags", "--columns", "tag=x"], "the column of the tag is chosen by its number"),

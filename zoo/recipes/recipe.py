@@ -41,6 +41,7 @@ class Recipe:
         finish: task and validation examples, called at the end, such as to calibrate probabilities.
         best: the metric that chooses the weights to keep; None for the last ones.
         lower: whether less of it is better.
+        by: how the scores in the card are grouped, as in `kerasrnn evaluate --by`.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Recipe:
     finish: Callable[[Any, list[Any]], None] | None = None
     best: str | None = None
     lower: bool = False
+    by: str = "length"
 
     def with_options(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """All options, some of them changed; text becomes the type of the usual value.

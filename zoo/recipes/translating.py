@@ -103,6 +103,7 @@ def _recipe(name: str, attention: str, **options: Any) -> Recipe:
         },
         loss=_loss,
         best="BLEU",
+        by="length:6,11",
     )
 
 

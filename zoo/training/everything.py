@@ -40,7 +40,7 @@ def main(data: Path, out: Path, names: tuple[str, ...]) -> None:
         for folder in recipe.folders:
             history = ["--history", str(recipe.file(data / folder, "train"))] if recipe.join else []
             valid = str(recipe.file(data / folder, "valid"))
-            _kerasrnn("evaluate", str(result), "--data", valid, *history, "--by", "length", "--write")
+            _kerasrnn("evaluate", str(result), "--data", valid, *history, "--by", recipe.by, "--write")
 
 
 def _kerasrnn(*words: str) -> None:
