@@ -36,7 +36,7 @@ PRESETS = {
     "sentiment_bilstm": ("reviews", ["units=4", "embedding=5"], "A good film, isn't it?"),
     "pixels_gru": ("digits", ["units=4"], None),
     "lm_shakespeare": ("letters", ["units=4", "embedding=3", "steps=8"], "the s"),
-    "lm_wikitext2": ("words", ["units=4", "embedding=3", "steps=5"], "the sea is"),
+    "lm_wikitext2": ("words", ["units=4", "embedding=3", "steps=5", "samples=6"], "the sea is"),
     "tunes_lstm": ("tunes", ["units=4", "embedding=3"], "M:2/4 K:G"),
     "forecast_weather": ("weather", ["units=4", "attention_units=3", "past=8", "horizon=3"], None),
 }

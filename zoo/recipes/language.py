@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerasrnn.zoo.recipes.recipe import Recipe
-from kerasrnn.zoo.tasks.language_model import read_text
+from kerasrnn.zoo.tasks.language_model import LanguageModelTask, read_text
 
 
 def _read(path: Path) -> list[str]:
@@ -74,14 +74,31 @@ def streams(
             yield ()
             continue
         at = shift + np.arange(b)[:, None] * width + begin + np.arange(t)
-        yield ids[at], ids[at + 1]
+        now, after = ids[at], ids[at + 1]
+        yield ([now, after] if options["samples"] else now), after
 
 
 def going_on(task: Any, options: Mapping[str, Any]) -> Any:
-    """The model that is trained: it carries its states from batch to batch."""
-    from kerasrnn.zoo.builders import language_model
+    """The model that is trained: it carries its states from batch to batch; with `samples` it gives the losses."""
+    import keras
 
-    return language_model(**task.card["arguments"], batch_size=options["batch_size"], name=f"{task.name}_training")
+    from kerasrnn.zoo.builders import language_model
+    from kerasrnn.zoo.training.sampled_softmax import SampledCrossentropy
+
+    rows, name = options["batch_size"], f"{task.name}_training"
+    model = language_model(**task.card["arguments"], batch_size=rows, name=name)
+    if not options["samples"]:
+        return model
+    after = keras.Input((None,), batch_size=rows, dtype="int32", name="next_tokens")
+    output = model.get_layer("logits")
+    losses = SampledCrossentropy(output, options["samples"], seed=options["seed"], name="losses")([output.input, after])
+    return keras.Model([model.input, after], losses, name=name)
+
+
+def _loss(options: Mapping[str, Any]) -> Any:
+    from kerasrnn.zoo.training.sampled_softmax import given
+
+    return given if options["samples"] else LanguageModelTask.loss({})
 
 
 def _recipe(
@@ -93,7 +110,8 @@ def _recipe(
         reads=_read,
         card=card,
         folders=(folder,),
-        options={"cell": "lstm", "depth": 2, **options},
+        options={"cell": "lstm", "depth": 2, "samples": 0, **options},
+        loss=_loss,
         batches=streams,
         training_model=going_on,
         best=best,
@@ -115,7 +133,7 @@ RECIPES = {
         _words,
         "lm_wikitext2",
         "perplexity",
-        **{"units": 512, "embedding": 256, "dropout": 0.5, "steps": 70, "epochs": 15},
+        **{"units": 512, "embedding": 256, "dropout": 0.5, "samples": 4096, "steps": 70, "epochs": 15},
         **{"batch_size": 40, "learning_rate": 2e-3, "average": 0.999},
     ),
 }
