@@ -25,6 +25,10 @@ TRIED = {  # with what was measured on the validation part
         "By epochs, from the second on: 28.4, 38.5, 42.3, 44.8, 45.6, 46.3, 46.7. Long sentences with rare words are "
         "its weakness: it may say a phrase twice, or leave one out."
     ),
+    "none": (
+        "By epochs, from the second on: 8.8, 17.9, 25.4, 29.7, 31.8, 32.6, 32.8. One vector has to hold the whole "
+        "sentence: over ten words it reaches 14.3, where translate_en_fr_bahdanau reaches 34.9."
+    ),
 }
 WIDTHS = ("cell", "embedding", "target_embedding", "encoder_units", "decoder_units", "attention_units")
 

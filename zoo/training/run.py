@@ -12,6 +12,7 @@ from kerasrnn import engine
 from kerasrnn.zoo.buckets import batches
 from kerasrnn.zoo.loading import from_preset, task_class
 from kerasrnn.zoo.recipes.recipe import Recipe
+from kerasrnn.zoo.training import checkpoint
 from kerasrnn.zoo.training.distribution import Distribution
 from kerasrnn.zoo.training.loop import train
 from kerasrnn.zoo.training.optimizer import WatchedAdamW
@@ -64,7 +65,7 @@ def run(
     card = recipe.card(examples, options)
     if start_from is None:
         task = task_class(card).build(card)
-        if recipe.start is not None:
+        if recipe.start is not None and not (folder / checkpoint.NAME).is_file():  # which has what came of it
             recipe.start(task, examples, options)
     else:
         task = from_preset(start_from)

@@ -18,9 +18,9 @@ class SampledCrossentropy(keras.layers.Layer):
     s_k = e_k^\top h + b_k - \log q_k, \qquad q_k = \frac{\log (k + 2) - \log (k + 1)}{\log (v + 1)}
     $$
 
-    C is drawn with replacement from q, which falls like the frequencies of words: give frequent tokens low ids. With the
-    true logits the expected gradient vanishes, whatever the size of the sample. As a loss it lies below that of the
-    whole vocabulary.
+    C is drawn with replacement from q, which falls like the frequencies of words: give frequent tokens low ids. With
+    the true logits the expected gradient vanishes, whatever the size of the sample. The loss is below that of the whole
+    vocabulary.
 
     Args:
         output: the `TiedDense` layer whose logits are trained; it must be built.
