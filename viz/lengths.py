@@ -1,7 +1,8 @@
-"""How a score falls with length: bins, bootstrap intervals, and the files that hold either examples or bins."""
+"""How a score falls with length: bins, bootstrap intervals, and the files and cards that hold either of them."""
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,6 +141,24 @@ def read_lengths(path: str | Path, *, width: int | None = None, resamples: int =
     return score_by_length(lengths, scores, width=width, resamples=resamples, seed=seed, metric=metric)
 
 
+def lengths_of_card(card: Mapping[str, Any]) -> dict[str, LengthCurve]:
+    """The curves in the card of a preset, by the names of the data that it was scored on.
+
+    Raises:
+        ValueError: the card has no scores by length.
+    """
+    found = {}
+    for data, table in card.get("metrics", {}).items():
+        matches = [(_BIN.fullmatch(row["of"]), row) for row in table["rows"]]
+        rows = [row | {"low": match[1], "high": match[2], "metric": table["metric"]} for match, row in matches if match]
+        if rows:
+            found[data] = _curve(rows)
+    if not found:
+        raise ValueError(f"the card of {card['name']} has no scores by length: draw what kerasrnn evaluate prints.")
+    return found
+
+
+_BIN = re.compile(r"(\d+)–(\d+)")
 _WANTED = (
     "Give the JSON of kerasrnn evaluate --by length, or one example a line: "
     '{"length": 12, "correct": true}, or 12, a tab and 1.'
@@ -159,15 +178,18 @@ def _curve_of(path: Path, report: Mapping[str, Any]) -> LengthCurve:
     try:
         rows = [row for row in report["by"] if row.get("low") is not None]
         names = [str(row["metric"]) for row in rows]
-        rows = [row for row, name in zip(rows, names, strict=True) if name == names[0]]
-        columns = [np.array([float(row[key]) for row in rows]) for key in ("low", "high", "value", "examples")]
-        interval = np.array([[float(end) for end in row["interval"]] for row in rows])
-        low, high, value, examples = columns
-        if not np.isfinite(np.concatenate([*columns, interval.ravel()])).all():
-            raise ValueError("a number that is not finite")
-        return LengthCurve(low, high, value, interval, examples.astype(int), names[0])
+        return _curve([row for row, name in zip(rows, names, strict=True) if name == names[0]])
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path} has no bins of lengths ({error}): {_WANTED}") from error
+
+
+def _curve(rows: Sequence[Mapping[str, Any]]) -> LengthCurve:
+    columns = [np.array([float(row[key]) for row in rows]) for key in ("low", "high", "value", "examples")]
+    interval = np.array([[float(end) for end in row["interval"]] for row in rows])
+    low, high, value, examples = columns
+    if not np.isfinite(np.concatenate([*columns, interval.ravel()])).all():
+        raise ValueError("a number that is not finite")
+    return LengthCurve(low, high, value, interval, examples.astype(int), str(rows[0]["metric"]))
 
 
 def _example(line: str) -> tuple[float, float, str] | None:

@@ -13,6 +13,7 @@ from kerasrnn._terminal import Examples, reports_errors, writing
     cls=Examples,
     epilog="""kerasrnn evaluate pos_bilstm --data pos_ewt --by length --json > pos.json
     kerasrnn viz length pos.json
+    kerasrnn viz length translate_en_fr_bahdanau translate_en_fr_plain
     kerasrnn viz length lstm.jsonl gru.jsonl --bin 10 -o length.pdf""",
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
@@ -33,18 +34,23 @@ def length(
     """How a score falls with length: a curve a FILE, with bootstrap 95 % intervals.
 
     FILE is what kerasrnn evaluate --by length --json prints, or one example a line: {"length": 12, "correct": true},
-    or a length, a tab and a score.
+    or a length, a tab and a score; or a preset, by its name or its folder, for the scores in its card.
     """
     if label and len(label) != len(files):
         raise click.UsageError(f"give --label once for each of the {len(files)} files; it came {len(label)} times.")
     picture = Picture(**given)
-    from kerasrnn.viz.lengths import read_lengths
+    from kerasrnn.viz.lengths import lengths_of_card, read_lengths
+    from kerasrnn.zoo import preset
 
     curves: dict[str, Any] = {}
     for number, path in enumerate(files):
         name = label[number] if label else path.stem
         name = name if name not in curves else f"{name} ({number + 1})"
-        curves[name] = read_lengths(path, width=width, resamples=resamples, seed=seed)
+        if (path / preset.CARD).is_file() or (not path.exists() and str(path) in preset.names()):
+            found = lengths_of_card(preset.find(str(path)).card)
+            curves |= {name if len(found) == 1 else f"{name}, {data}": curve for data, curve in found.items()}
+        else:
+            curves[name] = read_lengths(path, width=width, resamples=resamples, seed=seed)
     metrics = {curve.metric for curve in curves.values()}
     if len(metrics) > 1:
         raise ValueError(f"the files hold different scores ({', '.join(sorted(metrics))}): draw them one by one.")

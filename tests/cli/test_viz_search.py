@@ -1,13 +1,17 @@
 """Kinds of attention, beams, interventions, matches, differences and lengths, as a user types them."""
 
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import zoo_cases
-from cli_cases import data_of, ok
+from cli_cases import data_of, ok, run
+
+from kerasrnn import zoo
+from kerasrnn.zoo import preset
 
 TEXT = "3 mai 1998"
 LINES = ["5 de agosto de 2026", "☃ nobody reads this", "", "dimanche 3 mai 1998", "14 июля 1789"]
@@ -178,6 +182,31 @@ def test_lengths(here: Path) -> None:
     assert [(each["low"], each["high"]) for each in found["curves"]["mine"]] == [(0, 29), (30, 59)]
     assert sum(each["examples"] for each in found["curves"]["mine"]) == 200
     assert "95 % interval" in ok("viz", "length", "one.jsonl", "--terminal").stdout
+
+
+def test_scores_by_length_of_the_cards_of_presets(tmp_path: Path) -> None:
+    names = ["translate_en_fr_bahdanau", "translate_en_fr_plain"]
+    found = json.loads(ok("viz", "length", *names, "-o", tmp_path / "l.png", "--json").stdout)
+    assert list(found["curves"]) == names
+    for name in names:
+        table = zoo.card(name)["metrics"]["translation_en_fr"]
+        assert found["metric"] == table["metric"] == "BLEU"
+        rows = {row["of"]: row for row in table["rows"]}
+        bins = found["curves"][name]
+        assert len(bins) > 2
+        for each in bins:
+            row = rows[f"{each['low']:g}–{each['high']:g}"]
+            assert {key: row[key] for key in ("value", "interval", "examples")}.items() <= each.items()
+    longest = [found["curves"][name][-1] for name in names]
+    assert longest[0]["low"] == 11
+    assert longest[0]["value"] > longest[1]["value"] + 10, "the bottleneck"
+
+    folder = tmp_path / "mine"
+    shutil.copytree(preset.find(names[0]).folder, folder)
+    assert json.loads(ok("viz", "length", folder, "--json").stdout)["curves"]["mine"] == found["curves"][names[0]]
+    result = run("viz", "length", "lm_shakespeare")
+    said = "Error: the card of lm_shakespeare has no scores by length: draw what kerasrnn evaluate prints.\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", said)
 
 
 @pytest.fixture(scope="module")

@@ -147,8 +147,8 @@ RECIPES = {
             "chrono": 112,  # gates that remember up to four rows, from the first batch on
             "dropout": 0.1,
             "epochs": 12,
-            "batch_size": 100,
-            "learning_rate": 2e-3,
+            "batch_size": 25,  # an epoch takes as long as with 100, and has four times as many steps
+            "learning_rate": 1.5e-3,
             "average": 0.99,
         },
         best="accuracy",

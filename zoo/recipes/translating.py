@@ -107,7 +107,7 @@ def _recipe(name: str, attention: str, **options: Any) -> Recipe:
         },
         loss=_loss,
         best="BLEU",
-        by="length:6,11",
+        by="length:3,5,7,9,11",
     )
 
 
