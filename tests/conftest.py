@@ -91,10 +91,9 @@ def small_programs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     Layers as small as those of the tests have one phase; in the tests about masks they have two.
     """
     if "tensorflow" in sys.modules:
-        from kerasrnn.engine import linear_tensorflow, tensorflow_adjoint
+        from kerasrnn.engine import tensorflow_adjoint
 
-        for module in (linear_tensorflow, tensorflow_adjoint):
-            monkeypatch.setattr(module, "cores", lambda: 1)
+        monkeypatch.setattr(tensorflow_adjoint, "cores", lambda: 1)
         if request.module.__name__.rpartition(".")[2] in ("test_layers_masks", "test_layers_oracle"):
             monkeypatch.setattr(tensorflow_adjoint, "SMALL", 0)
             monkeypatch.setattr(tensorflow_adjoint, "PHASES", 2)

@@ -1,13 +1,12 @@
 """Cells whose step is linear in the state, h = a ⊙ h₋ + b: all steps at once by a parallel scan.
 
 Such a cell states `linear(projected) -> (a, b, gates)`. The coefficients of every step are known before the first is
-taken, and (a, b) pairs compose: the scan takes of the order of √t steps one after the other instead of t.
+taken, and (a, b) pairs compose: the scan takes of the order of log t steps one after the other instead of t. On a CPU
+the loop of `tensorflow_adjoint` takes t of them in less time.
 """
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
 from keras import ops
 
 from kerasrnn.engine.options import Options
@@ -30,28 +29,6 @@ def recur(
     noise = None if options.zoned is None else options.zoned[0]
     if options.go_backwards:
         projected, mask, noise = (None if x is None else ops.flip(x, axis=1) for x in (projected, mask, noise))
-    if keras.config.backend() == "tensorflow":
-        from kerasrnn.engine import linear_tensorflow
-
-        return linear_tensorflow.run(cell, projected, states[0], mask, noise, options.kept)
-    return solved(cell, associative, projected, states[0], mask, noise, options.kept)
-
-
-def solved(
-    cell: Any,
-    solve: Callable[[Tensor, Tensor, Tensor], Tensor],
-    projected: Tensor,
-    before: Tensor,
-    mask: Tensor | None,
-    noise: Tensor | None,
-    kept: Sequence[str],
-) -> Scanned:
-    """The states of all steps, in the order of `projected (b, t, g*u)`.
-
-    Args:
-        solve: `(a (b, t, u), b (b, t, u), h0 (b, u)) -> h (b, t, u)`.
-        noise: the zoneout mask `(b, t, u)`, or None.
-    """
     a, b, gates = cell.linear(projected)
     rate = cell.zoneout_rates[0]
     if rate:
@@ -61,13 +38,12 @@ def solved(
         valid = mask[..., None]
         a, b = ops.where(valid, a, ops.ones_like(a)), ops.where(valid, b, ops.zeros_like(b))
         gates = {name: ops.where(valid, gate, ops.zeros_like(gate)) for name, gate in gates.items()}
-    hidden = solve(a, b, before)
-    traces = gates | {"hidden": hidden}
-    return Scanned([hidden[:, -1]], {name: traces[name] for name in kept})
+    traces = gates | {"hidden": _states(a, b, states[0])}
+    return Scanned([traces["hidden"][:, -1]], {name: traces[name] for name in options.kept})
 
 
-def associative(a: Tensor, b: Tensor, before: Tensor) -> Tensor:
-    """`solve` by the backend's own associative scan."""
+def _states(a: Tensor, b: Tensor, before: Tensor) -> Tensor:
+    """`h_t = a_t ⊙ h_{t-1} + b_t` for `a, b (b, t, u)` and `h_0 (b, u)`: all h, `(b, t, u)`."""
 
     def compose(first: Any, second: Any) -> Any:
         return first[0] * second[0], second[0] * first[1] + second[1]

@@ -58,12 +58,14 @@ def recur(
         `Scanned(states, traces)`, the traces `(b, t, u)` in processing order.
     """
     options = Options(**given)
-    if unroll or sequences.shape[1] == 0 or not _compiles(cell, sequences, states):
+    if unroll or sequences.shape[1] == 0:
         return _scan(cell, sequences, states, mask, options, unroll=unroll)
+    if hasattr(cell, "linear") and not recompute and _scans_in_parallel(sequences):
+        return linear.recur(cell, sequences, states, mask, options)
+    if not _compiles(cell, sequences, states):
+        return _scan(cell, sequences, states, mask, options)
     if recompute and (keras.config.backend() == "jax" or _compat.records_gradients()):
         return _recompute(cell, sequences, states, mask, options)
-    if hasattr(cell, "linear"):
-        return linear.recur(cell, sequences, states, mask, options)
     if keras.config.backend() == "jax":
         return _scan(cell, sequences, states, mask, options)
     from kerasrnn.engine import tensorflow_adjoint
@@ -81,6 +83,13 @@ def _recompute(cell: Any, sequences: Tensor, states: list[Tensor], mask: Tensor 
     return recompute.recur(cell, sequences, states, mask, options)
 
 
+def _scans_in_parallel(sequences: Tensor) -> bool:
+    """Whether a cell whose step is linear in the state is better run in few large steps: not on a CPU by TensorFlow."""
+    if keras.config.backend() != "tensorflow":
+        return keras.config.backend() == "jax"
+    return _compat.has_gpu() and sequences.shape[1] is not None and not _portable.get()
+
+
 def compilable(tensors: Sequence[Tensor]) -> bool:
     """Whether what these tensors go into may be compiled here as a program of its own (TensorFlow)."""
     if _portable.get() or _compat.has_gpu():
@@ -93,7 +102,11 @@ def _compiles(cell: Any, sequences: Tensor, states: list[Tensor]) -> bool:
     """Whether a loop of our own may run, rather than the step-by-step one."""
     if keras.config.backend() != "tensorflow":
         return keras.config.backend() == "jax"
-    if not cell.compiles or not compilable([sequences, *states, *cell.trainable_variables]):
+    if (
+        not cell.compiles
+        or _has_weights_of_others(cell)
+        or not compilable([sequences, *states, *cell.trainable_variables])
+    ):
         return False
     if not _eager():
         return True
@@ -103,6 +116,12 @@ def _compiles(cell: Any, sequences: Tensor, states: list[Tensor]) -> bool:
     if done < EAGER_STEPS:
         object.__setattr__(cell, "_eager_steps", done + sequences.shape[1])
     return bool(done >= EAGER_STEPS)
+
+
+def _has_weights_of_others(cell: Any) -> bool:
+    """Whether an activation has weights, which the adjoint does not know of."""
+    functions = [getattr(cell, name, None) for name in ("activation", "recurrent_activation")]
+    return any(isinstance(each, keras.Layer) and bool(not each.built or each.weights) for each in functions)
 
 
 def _eager() -> bool:

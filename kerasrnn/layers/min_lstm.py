@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from keras import activations, ops
+from keras import ops
 
 from kerasrnn.layers.base_cells import InputCell
 from kerasrnn.layers.gated_cell import GatedCell, Product
@@ -24,8 +24,8 @@ class MinLSTMCell(GatedCell, InputCell):
     \end{aligned}
     $$
 
-    Computed as $f = \sigma(\log \hat f - \log \hat\imath)$, which stays finite where both vanish. The gates that come
-    out are the normalised ones, i and f.
+    Computed from $1/\hat\imath = 1 + e^{-\cdot}$ and $1/\hat f$, both over the largest exponential, which stays finite
+    where both gates vanish. The gates that come out are the normalised ones, i and f.
 
     Neither gate nor candidate sees the state, so the step is linear in it, $h_t = a_t \odot h_{t-1} + b_t$ with
     coefficients that `linear` gives, and there is no recurrent product.
@@ -51,9 +51,11 @@ class MinLSTMCell(GatedCell, InputCell):
     def linear(self, projected: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """The coefficients of `h = a ⊙ h₋ + b` and the gates, each `(..., u)`, for a step or all of a sequence."""
         i, f, candidate = ops.split(projected, 3, axis=-1)
-        surplus = ops.softplus(-i) - ops.softplus(-f)  # log σ(f) − log σ(i)
-        i, f = activations.sigmoid(-surplus), activations.sigmoid(surplus)
-        candidate = self.activation(candidate)
+        largest = ops.stop_gradient(ops.maximum(ops.maximum(-i, -f), 0.0))  # it cancels
+        one = ops.exp(-largest)
+        i, f = one + ops.exp(-f - largest), one + ops.exp(-i - largest)  # 1 / σ(f) and 1 / σ(i)
+        both = 1 / (i + f)
+        i, f, candidate = i * both, f * both, self.activation(candidate)
         return f, i * candidate, {"input": i, "forget": f, "candidate": candidate}
 
     def update(self, projected: Tensor, states: list[Tensor], mm: Product) -> tuple[list[Tensor], dict[str, Tensor]]:

@@ -206,8 +206,8 @@ def test_another_process_makes_the_same_bits_and_shows_its_progress_on_a_termina
 ) -> None:
     """With words hashed otherwise; one loop at a time, as in the tests."""
     code = (
-        "import sys, keras; from kerasrnn.engine import tensorflow_adjoint as adjoint, linear_tensorflow as linear\n"
-        "adjoint.cores = linear.cores = lambda: 1\n"
+        "import sys, keras; from kerasrnn.engine import tensorflow_adjoint as adjoint\n"
+        "adjoint.cores = lambda: 1\n"
         "from kerasrnn.cli import main; main(sys.argv[1:], prog_name='kerasrnn')"
     )
     terminal, end = pty.openpty()

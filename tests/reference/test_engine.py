@@ -1,6 +1,7 @@
 """Every way through the engine against the plainest one, the step-by-step loop and its automatic gradients."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ import tensorflow as tf
 from layer_cases import KINDS, MASKS, B, D, T, U, assert_close, initial, inputs, make, random_weights
 
 from kerasrnn import engine, layers
-from kerasrnn.engine import linear_tensorflow, recurrence, tensorflow_adjoint
+from kerasrnn.engine import linear, recurrence, tensorflow_adjoint
 
 TOLERANCE = 1e-11
 
@@ -100,8 +101,7 @@ def test_any_number_of_shards(
     """More shards than rows leave some without any."""
     layer, x, states, keep = case(kind, mask, rng)
     expected = outcome(layer, x, states, keep, reference)
-    for module in (tensorflow_adjoint, linear_tensorflow):
-        monkeypatch.setattr(module, "cores", lambda: shards)
+    monkeypatch.setattr(tensorflow_adjoint, "cores", lambda: shards)
     monkeypatch.setattr(tensorflow_adjoint, "PHASES", 4)
     monkeypatch.setattr(tensorflow_adjoint, "SMALL", 0)
     assert_close(outcome(layer, x, states, keep, engine.recur), expected, TOLERANCE)
@@ -113,13 +113,23 @@ def test_any_number_of_shards(
 
 
 @pytest.mark.parametrize("kind", ["min_gru", "min_lstm"])
-@pytest.mark.parametrize("steps", [1, 31, 32, 33, 100])
-def test_the_parallel_scan_in_chunks(kind: str, steps: int, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("steps", [1, 2, 33])
+def test_the_parallel_scan_that_a_gpu_gets(
+    kind: str, steps: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     layer, _, states, _ = case(kind, "none", rng)
     x = inputs(rng, time=steps)
     mask = tf.constant(rng.random((B, steps)) < 0.7)
     expected = outcome(layer, x, states, mask, reference)
-    assert_close(outcome(layer, x, states, mask, engine.recur), expected, TOLERANCE)
+    monkeypatch.setattr(recurrence._compat, "has_gpu", lambda: True)
+    called = Mock(wraps=linear.recur)
+    monkeypatch.setattr(linear, "recur", called)
+
+    def of_known_length(cell: Any, x: Any, *given: Any, **options: Any) -> Any:
+        return engine.recur(cell, tf.ensure_shape(x, (B, steps, D)), *given, **options)
+
+    assert_close(outcome(layer, x, states, mask, of_known_length), expected, TOLERANCE)
+    assert called.called
 
 
 @pytest.mark.parametrize("kind", KINDS)

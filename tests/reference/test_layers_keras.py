@@ -155,6 +155,29 @@ def test_gradients_are_keras(kind: str, rng: np.random.Generator) -> None:
     assert_close(found[1].variables, found[0].variables, 5 * TOLERANCE)
 
 
+@pytest.mark.parametrize("kind", KERAS_KINDS)
+def test_an_activation_with_weights_learns(kind: str, rng: np.random.Generator) -> None:
+    x, found = inputs(rng).astype("float32"), []
+    pair = [
+        make(module, kind, activation=keras.layers.PReLU(), return_sequences=True) for module in (keras.layers, layers)
+    ]
+    for layer in pair:
+        layer.build(x.shape)
+        layer.cell.activation.build((B, U))
+    random_weights(pair[0], rng)
+    pair[1].set_weights(pair[0].get_weights())
+    for layer in pair:
+
+        def run(x: Any, layer: Any = layer) -> Any:
+            return ops.sum(layer(x) ** 2), ()
+
+        found.append(gradients(run, layer.trainable_variables, [x], "graph"))
+        assert layer.trainable_variables[-1].path.endswith("alpha")
+    assert_close(found[1].sources, found[0].sources, 5 * TOLERANCE)
+    assert_close(found[1].variables, found[0].variables, 5 * TOLERANCE)
+    assert np.abs(np.asarray(found[1].variables[-1])).max() > 1e-3
+
+
 @pytest.mark.parametrize("options", [{}, {"use_bias": False}, {"unit_forget_bias": False}], ids=str)
 @pytest.mark.parametrize("kind", KERAS_KINDS)
 def test_weights_are_keras(kind: str, options: dict[str, Any], rng: np.random.Generator) -> None:
