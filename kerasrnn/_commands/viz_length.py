@@ -39,18 +39,21 @@ def length(
     if label and len(label) != len(files):
         raise click.UsageError(f"give --label once for each of the {len(files)} files; it came {len(label)} times.")
     picture = Picture(**given)
-    from kerasrnn.viz.lengths import lengths_of_card, read_lengths
+    from kerasrnn.viz.lengths import WANTED, lengths_of_card, read_lengths
     from kerasrnn.zoo import preset
 
     curves: dict[str, Any] = {}
     for number, path in enumerate(files):
-        name = label[number] if label else path.stem
-        name = name if name not in curves else f"{name} ({number + 1})"
-        if (path / preset.CARD).is_file() or (not path.exists() and str(path) in preset.names()):
-            found = lengths_of_card(preset.find(str(path)).card)
-            curves |= {name if len(found) == 1 else f"{name}, {data}": curve for data, curve in found.items()}
+        if path.is_file():
+            name, found = path.stem, {"": read_lengths(path, width=width, resamples=resamples, seed=seed)}
+        elif path.is_dir() or (path.name == str(path) and not path.suffix):
+            name, found = path.resolve().name, lengths_of_card(preset.find(str(path)).card)
         else:
-            curves[name] = read_lengths(path, width=width, resamples=resamples, seed=seed)
+            raise ValueError(f"there is no {path}: {WANTED}")
+        name = label[number] if label else name
+        for data, curve in found.items():
+            called = name if len(found) == 1 else f"{name}, {data}"
+            curves[called if called not in curves else f"{called} ({number + 1})"] = curve
     metrics = {curve.metric for curve in curves.values()}
     if len(metrics) > 1:
         raise ValueError(f"the files hold different scores ({', '.join(sorted(metrics))}): draw them one by one.")

@@ -1,8 +1,8 @@
 """Cells whose step is linear in the state, h = a ⊙ h₋ + b: all steps at once by a parallel scan.
 
 Such a cell states `linear(projected) -> (a, b, gates)`. The coefficients of every step are known before the first is
-taken, and (a, b) pairs compose: the scan takes of the order of log t steps one after the other instead of t. On a CPU
-the loop of `tensorflow_adjoint` takes t of them in less time.
+taken, and (a, b) pairs compose: the scan takes of the order of log t steps one after the other instead of t. For JAX;
+on TensorFlow the loop of `tensorflow_adjoint` takes t of them in less time, on a CPU.
 """
 
 from typing import Any

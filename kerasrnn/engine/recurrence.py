@@ -58,16 +58,13 @@ def recur(
         `Scanned(states, traces)`, the traces `(b, t, u)` in processing order.
     """
     options = Options(**given)
-    if unroll or sequences.shape[1] == 0:
+    if unroll or sequences.shape[1] == 0 or not _compiles(cell, sequences, states):
         return _scan(cell, sequences, states, mask, options, unroll=unroll)
-    if hasattr(cell, "linear") and not recompute and _scans_in_parallel(sequences):
-        return linear.recur(cell, sequences, states, mask, options)
-    if not _compiles(cell, sequences, states):
-        return _scan(cell, sequences, states, mask, options)
     if recompute and (keras.config.backend() == "jax" or _compat.records_gradients()):
         return _recompute(cell, sequences, states, mask, options)
     if keras.config.backend() == "jax":
-        return _scan(cell, sequences, states, mask, options)
+        scans = linear.recur if hasattr(cell, "linear") else _scan
+        return scans(cell, sequences, states, mask, options)
     from kerasrnn.engine import tensorflow_adjoint
 
     return tensorflow_adjoint.recur(cell, sequences, states, mask, options)
@@ -81,13 +78,6 @@ def _recompute(cell: Any, sequences: Tensor, states: list[Tensor], mask: Tensor 
     from kerasrnn.engine import recompute
 
     return recompute.recur(cell, sequences, states, mask, options)
-
-
-def _scans_in_parallel(sequences: Tensor) -> bool:
-    """Whether a cell whose step is linear in the state is better run in few large steps: not on a CPU by TensorFlow."""
-    if keras.config.backend() != "tensorflow":
-        return keras.config.backend() == "jax"
-    return _compat.has_gpu() and sequences.shape[1] is not None and not _portable.get()
 
 
 def compilable(tensors: Sequence[Tensor]) -> bool:
@@ -120,7 +110,8 @@ def _compiles(cell: Any, sequences: Tensor, states: list[Tensor]) -> bool:
 
 def _has_weights_of_others(cell: Any) -> bool:
     """Whether an activation has weights, which the adjoint does not know of."""
-    functions = [getattr(cell, name, None) for name in ("activation", "recurrent_activation")]
+    cells = [cell, *getattr(cell, "cells", ())]
+    functions = [getattr(each, name, None) for each in cells for name in ("activation", "recurrent_activation")]
     return any(isinstance(each, keras.Layer) and bool(not each.built or each.weights) for each in functions)
 
 

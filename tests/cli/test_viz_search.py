@@ -204,9 +204,16 @@ def test_scores_by_length_of_the_cards_of_presets(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     shutil.copytree(preset.find(names[0]).folder, folder)
     assert json.loads(ok("viz", "length", folder, "--json").stdout)["curves"]["mine"] == found["curves"][names[0]]
-    result = run("viz", "length", "lm_shakespeare")
-    said = "Error: the card of lm_shakespeare has no scores by length: draw what kerasrnn evaluate prints.\n"
-    assert (result.exit_code, result.stdout, result.stderr) == (1, "", said)
+    twice = json.loads(ok("viz", "length", folder, folder, "--json").stdout)["curves"]
+    assert list(twice) == ["mine", "mine (2)"]
+    for given, said in {
+        "lm_shakespeare": "the card of lm_shakespeare has no scores by length: draw what kerasrnn evaluate prints.",
+        "pos_bilstn": "Did you mean 'pos_bilstm'?",
+        "gone.json": "there is no gone.json: Give the JSON of kerasrnn evaluate",
+    }.items():
+        result = run("viz", "length", given)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert said in result.stderr
 
 
 @pytest.fixture(scope="module")

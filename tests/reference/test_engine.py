@@ -1,7 +1,6 @@
 """Every way through the engine against the plainest one, the step-by-step loop and its automatic gradients."""
 
 from typing import Any
-from unittest.mock import Mock
 
 import keras
 import numpy as np
@@ -10,7 +9,7 @@ import tensorflow as tf
 from layer_cases import KINDS, MASKS, B, D, T, U, assert_close, initial, inputs, make, random_weights
 
 from kerasrnn import engine, layers
-from kerasrnn.engine import linear, recurrence, tensorflow_adjoint
+from kerasrnn.engine import recurrence, tensorflow_adjoint
 
 TOLERANCE = 1e-11
 
@@ -110,26 +109,6 @@ def test_any_number_of_shards(
         layer, x, states, keep = case(kind, mask, rng)
         expected = outcome(layer, x, states, keep, reference)
         assert_close(outcome(layer, x, states, keep, engine.recur), expected, TOLERANCE)
-
-
-@pytest.mark.parametrize("kind", ["min_gru", "min_lstm"])
-@pytest.mark.parametrize("steps", [1, 2, 33])
-def test_the_parallel_scan_that_a_gpu_gets(
-    kind: str, steps: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    layer, _, states, _ = case(kind, "none", rng)
-    x = inputs(rng, time=steps)
-    mask = tf.constant(rng.random((B, steps)) < 0.7)
-    expected = outcome(layer, x, states, mask, reference)
-    monkeypatch.setattr(recurrence._compat, "has_gpu", lambda: True)
-    called = Mock(wraps=linear.recur)
-    monkeypatch.setattr(linear, "recur", called)
-
-    def of_known_length(cell: Any, x: Any, *given: Any, **options: Any) -> Any:
-        return engine.recur(cell, tf.ensure_shape(x, (B, steps, D)), *given, **options)
-
-    assert_close(outcome(layer, x, states, mask, of_known_length), expected, TOLERANCE)
-    assert called.called
 
 
 @pytest.mark.parametrize("kind", KINDS)

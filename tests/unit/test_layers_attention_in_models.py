@@ -244,6 +244,19 @@ def test_output_shapes_are_those_that_come(
     assert keras.tree.map_structure(lambda v: tuple(v.shape), symbolic) == expected
 
 
+def test_a_cell_whose_activation_has_weights_learns(rng: np.random.Generator) -> None:
+    """Within a graph, where the loops of other cells are compiled."""
+    cell = layers.LSTMCell(U, activation=keras.layers.PReLU("ones"))
+    layer = layers.AttentionDecoder(cell, layers.BahdanauAttention(A))
+    x, memory = inputs(rng).astype("float32"), rng.standard_normal((B, S, M)).astype("float32")
+    layer(x, memory)
+    found = gradients(
+        lambda x, memory: (keras.ops.sum(layer(x, memory)), ()), layer.trainable_variables, [x, memory], "graph"
+    )
+    alpha = next(i for i, each in enumerate(layer.trainable_variables) if each.path.endswith("alpha"))
+    assert np.abs(found.variables[alpha]).max() > 1e-3
+
+
 def test_dropout_in_the_decoder(rng: np.random.Generator) -> None:
     """Active only in training, never in `trace` or `step`, and the same mask at every step."""
     layer = layers.AttentionDecoder(

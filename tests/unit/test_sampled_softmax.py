@@ -36,42 +36,54 @@ def test_losses_of_the_tokens_that_were_drawn() -> None:
     logits = np.asarray(output(hidden), np.float64) - np.log(drawing())
     expected = np.zeros((2, 3))
     for i, j in np.ndindex(2, 3):
-        others = [np.exp(logits[i, j, k]) for k in chosen if k != targets[i, j]]
+        others = [np.exp(logits[i, j, k]) for k in chosen]
         true = np.exp(logits[i, j, targets[i, j]])
         expected[i, j] = -np.log(true / (true + sum(others)))
     assert np.asarray(layer([hidden, targets])) == pytest.approx(expected, rel=1e-4)
     assert not np.allclose(layer([hidden, targets]), expected), "drawn anew"
 
 
-def test_tokens_are_drawn_like_their_ranks() -> None:
-    draws = np.random.default_rng(3).random(200_000)
-    ids = np.exp(draws * np.log(SIZE + 1)).astype(int) - 1
-    assert np.bincount(ids, minlength=SIZE) / len(ids) == pytest.approx(drawing(), abs=4e-3)
-    assert drawing().sum() == pytest.approx(1)
+def test_tokens_are_drawn_like_their_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evenly spread draws: how often each token is among them is its probability, and so is what is divided out."""
+    count = 20_000
+    even = (np.arange(count) + 0.5) / count
+    layer, _ = parts(SIZE - 1)
+    monkeypatch.setattr(keras.random, "uniform", lambda *_, **__: tf.constant(even, "float32"))
+    taken: list[np.ndarray] = []
+    take = keras.ops.take
+    monkeypatch.setattr(
+        keras.ops, "take", lambda x, ids, axis: taken.append(np.asarray(ids)) or take(x, ids, axis=axis)
+    )
+    layer([np.zeros((1, 1, WIDTH), "float32"), np.zeros((1, 1), int)])
+    ids = next(each for each in taken if each.shape == (count,))
+    assert np.bincount(ids, minlength=SIZE) / count == pytest.approx(drawing(), abs=1e-3)
 
 
-def test_the_expected_gradient_vanishes_at_the_true_logits_and_only_there() -> None:
-    layer, output = parts(4)
-    probabilities = np.random.default_rng(2).dirichlet(np.ones(SIZE)).astype("float32")
-    targets = tf.range(SIZE)[None]
-    hidden = tf.ones((1, SIZE, WIDTH))
+def test_the_expected_gradient_vanishes_at_the_true_logits_and_only_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By enumeration: every pair of draws, as often as it comes."""
+    layer, output = parts(2)
+    rng = np.random.default_rng(2)
+    probabilities = rng.dirichlet(np.full(SIZE, 0.3))
+    targets, hidden = tf.range(SIZE)[None], tf.ones((1, SIZE, WIDTH))
     right = np.log(probabilities) - np.asarray(output.embedding.embeddings).sum(axis=1)
+    edges = np.log(np.arange(SIZE) + 1.5) / np.log(SIZE + 1)  # draws from the middle of each token's share
 
-    @tf.function
-    def gradient() -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(layer([hidden, targets]) * probabilities)
-        return tf.convert_to_tensor(tape.gradient(loss, output.bias.value))
-
-    def mean(bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def mean(bias: np.ndarray) -> np.ndarray:
         output.bias.assign(bias)
-        found = np.array([gradient() for _ in range(3000)])
-        return found.mean(axis=0), found.std(axis=0) / np.sqrt(len(found))
+        found = np.zeros(SIZE)
+        for pair in np.ndindex(SIZE, SIZE):
+            draws = tf.constant(edges[list(pair)], "float32")
+            monkeypatch.setattr(keras.random, "uniform", lambda *_, draws=draws, **__: draws)
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(layer([hidden, targets]) * probabilities.astype("float32"))
+            found += drawing()[list(pair)].prod() * np.asarray(
+                tf.convert_to_tensor(tape.gradient(loss, output.bias.value))
+            )
+        return found
 
-    found, error = mean(right)
-    assert (np.abs(found) < 5 * error).all()
-    found, error = mean(np.zeros(SIZE))
-    assert (np.abs(found) > 5 * error).sum() > SIZE / 2
+    assert probabilities.max() > 0.4, "where leaving out draws of the true token would show"
+    assert np.abs(mean(right)).max() < 1e-5
+    assert np.abs(mean(np.zeros(SIZE))).max() > 0.1
 
 
 def test_a_sample_as_large_as_the_vocabulary_is_the_vocabulary() -> None:

@@ -82,6 +82,7 @@ def going_on(task: Any, options: Mapping[str, Any]) -> Any:
     """The model that is trained: it carries its states from batch to batch; with `samples` it gives the losses."""
     import keras
 
+    from kerasrnn.layers import TiedDense
     from kerasrnn.zoo.builders import language_model
     from kerasrnn.zoo.training.sampled_softmax import SampledCrossentropy
 
@@ -89,8 +90,11 @@ def going_on(task: Any, options: Mapping[str, Any]) -> Any:
     model = language_model(**task.card["arguments"], batch_size=rows, name=name)
     if not options["samples"]:
         return model
-    after = keras.Input((None,), batch_size=rows, dtype="int32", name="next_tokens")
     output = model.get_layer("logits")
+    if options["samples"] < 0 or not isinstance(output, TiedDense):
+        given = options["samples"]
+        raise ValueError(f"option samples: expected 0, the whole vocabulary; or more if the output is tied: {given}.")
+    after = keras.Input((None,), batch_size=rows, dtype="int32", name="next_tokens")
     losses = SampledCrossentropy(output, options["samples"], seed=options["seed"], name="losses")([output.input, after])
     return keras.Model([model.input, after], losses, name=name)
 
@@ -116,6 +120,7 @@ def _recipe(
         training_model=going_on,
         best=best,
         lower=True,
+        by=None,
     )
 
 

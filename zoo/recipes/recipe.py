@@ -41,7 +41,7 @@ class Recipe:
         finish: task and validation examples, called at the end, such as to calibrate probabilities.
         best: the metric that chooses the weights to keep; None for the last ones.
         lower: whether less of it is better.
-        by: how the scores in the card are grouped, as in `kerasrnn evaluate --by`.
+        by: how the scores in the card are grouped, as in `kerasrnn evaluate --by`; None for not at all.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Recipe:
     finish: Callable[[Any, list[Any]], None] | None = None
     best: str | None = None
     lower: bool = False
-    by: str = "length"
+    by: str | None = "length"
 
     def with_options(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """All options, some of them changed; text becomes the type of the usual value.

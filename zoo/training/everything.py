@@ -40,7 +40,8 @@ def main(data: Path, out: Path, names: tuple[str, ...]) -> None:
         for folder in recipe.folders:
             history = ["--history", str(recipe.file(data / folder, "train"))] if recipe.join else []
             valid = str(recipe.file(data / folder, "valid"))
-            _kerasrnn("evaluate", str(result), "--data", valid, *history, "--by", recipe.by, "--write")
+            grouped = [] if recipe.by is None else ["--by", recipe.by]
+            _kerasrnn("evaluate", str(result), "--data", valid, *history, *grouped, "--write")
 
 
 def _kerasrnn(*words: str) -> None:

@@ -14,13 +14,13 @@ class SampledCrossentropy(keras.layers.Layer):
     r"""The cross-entropy of tokens against a sample of the vocabulary, redrawn for every batch and shared by its steps.
 
     $$
-    -\log \frac{e^{s_y}}{e^{s_y} + \sum_{k \in C, k \ne y} e^{s_k}}, \qquad
+    -\log \frac{e^{s_y}}{e^{s_y} + \sum_{k \in C} e^{s_k}}, \qquad
     s_k = e_k^\top h + b_k - \log q_k, \qquad q_k = \frac{\log (k + 2) - \log (k + 1)}{\log (v + 1)}
     $$
 
-    C is drawn with replacement from q, which falls like the frequencies of words: give frequent tokens low ids. With
-    the true logits the expected gradient vanishes, whatever the size of the sample. The loss is below that of the whole
-    vocabulary.
+    C is drawn with replacement from q, which falls like the frequencies of words: give frequent tokens low ids. Draws
+    of y itself count as any other: then the expected gradient vanishes at the true logits, whatever the size of the
+    sample. The loss is not that of the whole vocabulary, nor comparable between sizes.
 
     Args:
         output: the `TiedDense` layer whose logits are trained; it must be built.
@@ -63,8 +63,6 @@ class SampledCrossentropy(keras.layers.Layer):
             return ops.take(bias, ids, axis=0) - ops.log(ops.log1p(1 / (rank + 1)) / span)
 
         others = ops.matmul(hidden, ops.transpose(ops.take(table, chosen, axis=0))) + shift(chosen)
-        itself = ops.equal(ops.expand_dims(targets, -1), chosen)
-        others = ops.where(itself, -1e9, others)
         true = ops.sum(hidden * ops.take(table, targets, axis=0), axis=-1) + shift(targets)
         return ops.logaddexp(ops.logsumexp(others, axis=-1), true) - true
 
