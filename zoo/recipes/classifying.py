@@ -26,6 +26,11 @@ TRIED = {  # with the accuracy on the validation part
         "the last state knows little of the beginning of a review."
     ),
 }
+PIXELS = (
+    "It attends to the states of all steps. With the last state alone and gates that remember 784 steps it stayed at "
+    "chance for two epochs at a rate of 3e-3. With batches of 100, whose epochs take as long, it had 95.9 % after six "
+    "epochs, where batches of 25 had 98.0 %."
+)
 KINDS = {
     "sentiment_gru": ": a small GRU",
     "sentiment_lstm": ": a small LSTM",
@@ -82,6 +87,7 @@ def _pixels(examples: list[Example], options: dict[str, Any]) -> dict[str, Any]:
         "data": "MNIST (LeCun, Cortes, Burges), pixels in the order of the rows",
         "licence": "commonly given as CC BY-SA 3.0; these weights: CC BY-SA 3.0",
         "split": "official; the last 5,000 of the training part for validation",
+        "notes": PIXELS,
     }
 
 
@@ -152,5 +158,6 @@ RECIPES = {
             "average": 0.99,
         },
         best="accuracy",
+        by="label",
     ),
 }
