@@ -84,7 +84,7 @@ def test_the_title_says_what_was_read_and_answered(here: Path) -> None:
     assert one != two
     confidence = zoo_cases.shipped().predictions(["3 mai 1998"])[0].confidence
     said = one.replace("\u2068", "").replace("\u2069", "")
-    shown = "&gt; 99.9 %" if confidence >= 0.9995 else f"{100 * confidence:.1f} %"
+    shown = "&gt;\u00a099.9\u00a0%" if confidence >= 0.9995 else f"{100 * confidence:.1f}\u00a0%"
     for part in ("3 mai 1998", "1998-05-03", shown):
         assert part in said, "not in the title"
 

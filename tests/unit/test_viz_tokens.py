@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kerasrnn.viz.figures.style import Labels
 from kerasrnn.viz.tokens import isolate, label, title_text, visible
 
 
@@ -80,3 +81,10 @@ def test_isolates() -> None:
 )
 def test_right_to_left_parts_of_a_title_are_isolated(title: str, shown: str) -> None:
     assert title_text(title) == shown
+
+
+@pytest.mark.parametrize("side", ["top", "bottom", "left"])
+def test_tokens_that_are_the_numbers_of_their_positions_are_shown_once(side: str) -> None:
+    shown = Labels([str(i) for i in range(7, 791)], 784, 0.01, side, first=7).texts
+    assert shown == Labels(None, 784, 0.01, side, first=7).texts
+    assert "100" in shown

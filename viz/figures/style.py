@@ -82,6 +82,7 @@ class Labels:
         self.side = side
         upright = side == "left"
         numbers = [str(position) for position in range(first, first + count)]
+        tokens = None if tokens is not None and list(tokens) == numbers else tokens
         texts = numbers if tokens is None else [label(token) for token in [*tokens, *[""] * count][:count]]
         self.families = fonts_for([*texts, *numbers])
         texts = [drawable(text) for text in texts]
