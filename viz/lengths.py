@@ -114,11 +114,11 @@ def read_lengths(path: str | Path, *, width: int | None = None, resamples: int =
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text in UTF-8: {WANTED}") from error
+        raise ValueError(f"{path} is no text in UTF-8: {_WANTED}") from error
     except OSError as error:
-        raise type(error)(f"cannot read {path}: {error.strerror or error}. {WANTED}") from error
+        raise type(error)(f"cannot read {path}: {error.strerror or error}. {_WANTED}") from error
     if not text.strip():
-        raise ValueError(f"{path} is empty: {WANTED}")
+        raise ValueError(f"{path} is empty: {_WANTED}")
     report = _report(text)
     if report is not None:
         return _curve_of(path, report)
@@ -130,12 +130,12 @@ def read_lengths(path: str | Path, *, width: int | None = None, resamples: int =
                 if number == 1 and "\t" in line:
                     continue  # names of columns
                 said = f"{path}, line {number}: expected a length and a score, found {line[:60]!r}"
-                raise ValueError(f"{said}. {WANTED}")
+                raise ValueError(f"{said}. {_WANTED}")
             lengths.append(found[0])
             scores.append(found[1])
             metrics.add(found[2])
     if not lengths:
-        raise ValueError(f"{path} holds no examples: {WANTED}")
+        raise ValueError(f"{path} holds no examples: {_WANTED}")
     right = metrics == {"correct"} or set(scores) <= {0.0, 1.0}
     metric = "share of right answers" if right else "mean score"
     return score_by_length(lengths, scores, width=width, resamples=resamples, seed=seed, metric=metric)
@@ -159,7 +159,7 @@ def lengths_of_card(card: Mapping[str, Any]) -> dict[str, LengthCurve]:
 
 
 _BIN = re.compile(r"(\d+)–(\d+)")
-WANTED = (
+_WANTED = (
     "Give the JSON of kerasrnn evaluate --by length, or one example a line: "
     '{"length": 12, "correct": true}, or 12, a tab and 1; or the name of a preset.'
 )
@@ -180,7 +180,7 @@ def _curve_of(path: Path, report: Mapping[str, Any]) -> LengthCurve:
         names = [str(row["metric"]) for row in rows]
         return _curve([row for row, name in zip(rows, names, strict=True) if name == names[0]])
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path} has no bins of lengths ({error}): {WANTED}") from error
+        raise ValueError(f"{path} has no bins of lengths ({error}): {_WANTED}") from error
 
 
 def _curve(rows: Sequence[Mapping[str, Any]]) -> LengthCurve:

@@ -39,17 +39,15 @@ def length(
     if label and len(label) != len(files):
         raise click.UsageError(f"give --label once for each of the {len(files)} files; it came {len(label)} times.")
     picture = Picture(**given)
-    from kerasrnn.viz.lengths import WANTED, lengths_of_card, read_lengths
+    from kerasrnn.viz.lengths import lengths_of_card, read_lengths
     from kerasrnn.zoo import preset
 
     curves: dict[str, Any] = {}
     for number, path in enumerate(files):
-        if path.is_file():
-            name, found = path.stem, {"": read_lengths(path, width=width, resamples=resamples, seed=seed)}
-        elif path.is_dir() or (path.name == str(path) and not path.suffix):
+        if path.is_dir() or not (path.is_file() or path.suffix or path.parent.name):
             name, found = path.resolve().name, lengths_of_card(preset.find(str(path)).card)
         else:
-            raise ValueError(f"there is no {path}: {WANTED}")
+            name, found = path.stem, {"": read_lengths(path, width=width, resamples=resamples, seed=seed)}
         name = label[number] if label else name
         for data, curve in found.items():
             called = name if len(found) == 1 else f"{name}, {data}"

@@ -209,7 +209,7 @@ def test_scores_by_length_of_the_cards_of_presets(tmp_path: Path) -> None:
     for given, said in {
         "lm_shakespeare": "the card of lm_shakespeare has no scores by length: draw what kerasrnn evaluate prints.",
         "pos_bilstn": "Did you mean 'pos_bilstm'?",
-        "gone.json": "there is no gone.json: Give the JSON of kerasrnn evaluate",
+        "gone.json": "cannot read gone.json: No such file or directory. Give the JSON of kerasrnn evaluate",
     }.items():
         result = run("viz", "length", given)
         assert (result.exit_code, result.stdout) == (1, "")
