@@ -22,7 +22,7 @@ Row = dict[str, Any]
 def measure(smoke: bool) -> list[Row]:
     rounds = 1 if smoke else 9
     rows: list[Row] = []
-    for part in (variants, padding, parallel_scan, streaming, first_calls, other_masks, lengths, long_sequences):
+    for part in (variants, padding, linear_cells, streaming, first_calls, other_masks, lengths, long_sequences):
         rows += part(smoke, rounds)
         print(".", end="", flush=True, file=sys.stderr)
     print(file=sys.stderr)
@@ -88,7 +88,7 @@ def padding(smoke: bool, rounds: int) -> list[Row]:
     return rows
 
 
-def parallel_scan(smoke: bool, rounds: int) -> list[Row]:
+def linear_cells(smoke: bool, rounds: int) -> list[Row]:
     batch, steps, units = (2, 40, 3) if smoke else (16, 2048, 64)
     x = _input(batch, steps, units)
     rows = []
