@@ -228,10 +228,8 @@ class Session(Picture):
 def _percent(share: float) -> str:
     """A share that is not quite one is not called 100 %, nor one above none 0 %; in one piece, wherever a line ends."""
     if 0 < share < 0.0005:
-        found = "< 0.1 %"
-    else:
-        found = "> 99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.1f} %"
-    return found.replace(" ", "\u00a0")
+        return "<\u00a00.1\u00a0%"
+    return ">\u00a099.9\u00a0%" if 0.9995 <= share < 1 else f"{100 * share:.1f}\u00a0%"
 
 
 def _tables(given: tuple[str, ...]) -> dict[str, Any]:

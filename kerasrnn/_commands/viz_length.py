@@ -44,7 +44,8 @@ def length(
 
     curves: dict[str, Any] = {}
     for number, path in enumerate(files):
-        if path.is_dir() or not (path.is_file() or path.suffix or path.parent.name):
+        is_name = not (path.exists() or path.suffix or path.parent.name)  # as a preset has one
+        if is_name or path.is_dir():
             name, found = path.resolve().name, lengths_of_card(preset.find(str(path)).card)
         else:
             name, found = path.stem, {"": read_lengths(path, width=width, resamples=resamples, seed=seed)}

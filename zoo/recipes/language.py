@@ -92,17 +92,19 @@ def going_on(task: Any, options: Mapping[str, Any]) -> Any:
         return model
     output = model.get_layer("logits")
     if options["samples"] < 0 or not isinstance(output, TiedDense):
-        given = options["samples"]
-        raise ValueError(f"option samples: expected 0, the whole vocabulary; or more if the output is tied: {given}.")
+        raise ValueError(
+            f"option samples: expected 0 for the whole vocabulary, or more with a tied output; received "
+            f"{options['samples']}."
+        )
     after = keras.Input((None,), batch_size=rows, dtype="int32", name="next_tokens")
     losses = SampledCrossentropy(output, options["samples"], seed=options["seed"], name="losses")([output.input, after])
     return keras.Model([model.input, after], losses, name=name)
 
 
 def _loss(options: Mapping[str, Any]) -> Any:
-    from kerasrnn.zoo.training.sampled_softmax import given
+    from kerasrnn.zoo.training.sampled_softmax import losses_given
 
-    return given if options["samples"] else LanguageModelTask.loss({})
+    return losses_given if options["samples"] else LanguageModelTask.loss({})
 
 
 def _recipe(
