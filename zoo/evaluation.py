@@ -2,8 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,8 @@ class Scores:
         combine: `(..., k)` sums to the metrics by name, each `(...)`.
         lengths: `(n,)`, for scores by length.
         groups: by the name of a grouping (`label`, `script`), the group of each example.
+        parts: by the name of a grouping whose groups share an example (the tags of a sentence), the statistics
+            `(n, k)` of each group alone.
         main: the metric that a card shows first.
         higher: whether more of it is better.
         details: what else there is to tell, such as a table of labels or baselines; JSON.
@@ -59,17 +61,17 @@ class Scores:
     main: str
     higher: bool = True
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    parts: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     beside: Callable[[], Sequence[Proportion]] = tuple
 
-    def metrics(self, chosen: np.ndarray | None = None) -> dict[str, float]:
-        """The metrics of all examples, or of those chosen (indices or a mask)."""
-        statistics = self.statistics if chosen is None else self.statistics[chosen]
-        return {name: float(value) for name, value in self.combine(statistics.sum(axis=0)).items()}
+    def metrics(self) -> dict[str, float]:
+        """The metrics of all examples."""
+        return {name: float(value) for name, value in self.combine(self.statistics.sum(axis=0)).items()}
 
-    def intervals(self, chosen: np.ndarray | None = None) -> dict[str, list[float]]:
+    def intervals(self) -> dict[str, list[float]]:
         """95 % percentile intervals of the bootstrap over examples (Efron and Tibshirani 1993, chapter 13), seeded."""
-        statistics = (self.statistics if chosen is None else self.statistics[chosen]).astype(np.float64)
+        statistics = self.statistics.astype(np.float64)
         n = len(statistics)
         rng = np.random.default_rng(SEED)
         sums = np.zeros((SAMPLES, statistics.shape[1]))
@@ -94,32 +96,38 @@ class Scores:
             about.setdefault("trials", {})[each.name] = len(each.outcomes)
         if by is not None:
             name, _, begins = by.partition(":")
-            about["by"] = [self._row(name, each) for each in self._bins(name, begins)]
+            about["by"] = [scores._row(name, of) for of, scores in self._groups(name, begins)]
         return finite(about | ({"details": self.details} if self.details else {}))
 
-    def _row(self, by: str, each: tuple[dict[str, Any], np.ndarray]) -> dict[str, Any]:
-        named, chosen = each
-        metrics, intervals = self.metrics(chosen), self.intervals(chosen)
+    def _row(self, by: str, of: dict[str, Any]) -> dict[str, Any]:
+        metrics, intervals = self.metrics(), self.intervals()
         main = {"metric": self.main, "value": metrics[self.main], "interval": intervals[self.main]}
-        return {"by": by} | named | main | {"examples": int(chosen.sum()), "metrics": metrics, "intervals": intervals}
+        return {"by": by} | of | main | {"examples": len(self.statistics), "metrics": metrics, "intervals": intervals}
 
-    def _bins(self, by: str, begins: str) -> list[tuple[dict[str, Any], np.ndarray]]:
+    def _groups(self, by: str, begins: str) -> Iterator[tuple[dict[str, Any], "Scores"]]:
+        """What each group is called, and its scores."""
         if by == "length":
-            found = []
             lows = _lengths(begins) if begins else LENGTHS
             for low, high in zip(lows, [*lows[1:], None], strict=True):
                 chosen = self.lengths >= low if high is None else (self.lengths >= low) & (self.lengths < high)
                 if chosen.any():
                     last = int(self.lengths.max()) if high is None else high - 1
-                    found.append(({"of": f"{low}–{last}", "low": low, "high": last}, chosen))
-            return found
-        if by not in self.groups or begins:
-            possible = ", ".join(["length", *self.groups])
+                    yield {"of": f"{low}–{last}", "low": low, "high": last}, self._of(self.statistics[chosen])
+        elif by in self.groups and not begins:
+            groups = np.array(self.groups[by])
+            for group in sorted(set(groups.tolist())):
+                yield {"of": str(group)}, self._of(self.statistics[groups == group])
+        elif by in self.parts and not begins:
+            for group, statistics in sorted(self.parts[by].items()):
+                yield {"of": group}, self._of(statistics[statistics.any(axis=1)])
+        else:
+            possible = ", ".join(["length", *self.groups, *self.parts])
             raise ValueError(
                 f"these examples cannot be scored by {by}{begins and ':'}{begins}; they can by {possible}."
             )
-        groups = np.array(self.groups[by])
-        return [({"of": str(group)}, groups == group) for group in sorted(set(groups.tolist()))]
+
+    def _of(self, statistics: np.ndarray) -> "Scores":
+        return replace(self, statistics=statistics)
 
 
 def _lengths(begins: str) -> tuple[int, ...]:

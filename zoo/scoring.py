@@ -76,8 +76,12 @@ def write_score(
     main = found["metric"]
     if found["metrics"][main] is None:
         raise ValueError(f"these examples give no {main}: nothing was written.")
+    named = "".join(f" --data {_named(each)}" for each in data)
+    before = "" if history is None else f" --history {_named(history)}"
+    grouped = "" if by is None else f" --by {by}"
     if next(iter(card.get("metrics", {})), on) == on:  # the first set that it was scored on
         card["score"] = {"metric": main, "value": found["metrics"][main], "on": f"{on}, validation"}
+        card["evaluation"] = {"command": f"kerasrnn evaluate {card['name']}{named}{before}{grouped}"}
     rows = [
         {
             "of": name,
@@ -91,10 +95,6 @@ def write_score(
     rows += [{key: row[key] for key in ("of", "value", "interval", "examples")} for row in found["by"]]
     rows = [row for row in rows if row["value"] is not None and None not in row["interval"]]
     card.setdefault("metrics", {})[on] = {"metric": main, "rows": rows}
-    named = "".join(f" --data {_named(each)}" for each in data)
-    before = "" if history is None else f" --history {_named(history)}"
-    grouped = "" if by is None else f" --by {by}"
-    card["evaluation"] = {"command": f"kerasrnn evaluate {card['name']}{named}{before}{grouped}"}
     write_bytes_atomically(path, (json.dumps(card, ensure_ascii=False, indent=1) + "\n").encode())
 
 

@@ -97,6 +97,14 @@ def fold(character: str) -> str:
     return folded if folded == character else fold(folded)
 
 
+def script_of(text: str) -> str:
+    """The script of most of a text's first letters, as Unicode names it: Latin, Hangul, CJK; "none" without one."""
+    letters = (each for each in unicodedata.normalize("NFKC", text[:500]) if each.isalpha())
+    names = Counter(unicodedata.name(letter, "none").split()[0] for letter in letters)
+    name = max(names, key=names.__getitem__, default="none")
+    return name if name in ("CJK", "none") else name.capitalize()
+
+
 class _Ids(dict[str, int]):
     """Id of every character: computed once, then looked up."""
 

@@ -140,11 +140,23 @@ def test_evaluate_as_json(here: Path) -> None:
 
     (found,) = rows(ok("evaluate", "reviews", "--data", "reviews.csv", "--by", "label", "--json").stdout)
     assert [(row["of"], row["examples"]) for row in found["by"]] == [("bad", 1), ("good", 2)]
+    (found,) = rows(ok("evaluate", "reviews", "--data", "reviews.csv", "--by", "script", "--json").stdout)
+    assert [(row["of"], row["examples"]) for row in found["by"]] == [("Latin", 3)]
+    (found,) = rows(ok("evaluate", "pos", "--data", "tags", "--by", "label", "--json").stdout)
+    assert [(row["of"], row["examples"]) for row in found["by"]] == [("ADJ", 1), ("NOUN", 1), ("X", 1)]
     (other,) = rows(ok("evaluate", "reviews", "--data", "reviews.csv", "--columns", "text=Text2", "--json").stdout)
     assert other["metrics"] != found["metrics"]
     (found,) = rows(ok("evaluate", "letters", "--data", "letters.txt", "--data", "letters.txt", "--json").stdout)
     assert (found["metric"], found["higher is better"], found["examples"]) == ("nats", False, 4)
     assert found["metrics"]["nats"] == pytest.approx(small("letters").surprise("a bad head\n" * 30).mean(), rel=1e-5)
+
+
+def test_evaluate_by_script(here: Path) -> None:
+    texts = {"5 de agosto de 2026": "Latin", "5 августа 2026": "Cyrillic", "2026年8月5日": "CJK", "2026-08-05": "none"}
+    Path("dates.tsv").write_text("".join(f"{text}\t2026-08-05\n" for text in texts), encoding="utf-8")
+    (found,) = rows(ok("evaluate", "dates_bahdanau", "--data", "dates.tsv", "--by", "script", "--json").stdout)
+    assert [(row["of"], row["examples"]) for row in found["by"]] == [(name, 1) for name in sorted(texts.values())]
+    assert found["metrics"]["exact match"] == 1
 
 
 def test_evaluate_a_forecaster_with_what_came_before(here: Path) -> None:
@@ -210,7 +222,7 @@ def test_evaluate_writes_the_card(here: Path) -> None:
         (2, ["pos"], "--data"),
         (1, ["pos", "--data", "gone"], "there is no gone: give a file of examples, or a folder with a valid part"),
         (1, ["pos", "--data", "pos"], "holds no file for 'valid': expected valid.*"),
-        (1, ["pos", "--data", "tags", "--by", "label"], "cannot be scored by label; they can by length"),
+        (1, ["pos", "--data", "tags", "--by", "meter"], "cannot be scored by meter; they can by length, script, label"),
         (1, ["pos", "--data", "tags", "--by", "length:9,4"], "expected rising lengths, as in length:6,11"),
         (1, ["pos", "--data", "tags", "--by", "length:x"], "received length:x"),
         (1, ["pos", "--data", "tags", "--columns", "text=0"], "pos reads no column 'text'; it reads word, tag"),

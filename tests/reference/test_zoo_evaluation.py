@@ -47,16 +47,23 @@ def test_entity_scores_are_those_of_seqeval(rng: np.random.Generator) -> None:
     assert metrics["precision"] == pytest.approx(precision_score(gold, found), abs=1e-12)
     assert metrics["recall"] == pytest.approx(recall_score(gold, found), abs=1e-12)
     report = classification_report(gold, found, output_dict=True)
-    for kind, row in scores.details["types"].items():
-        assert row["f1"] == pytest.approx(report[kind]["f1-score"], abs=1e-12)
-        assert row["entities"] == report[kind]["support"]
+    rows = scores.report("label")["by"]
+    assert [row["of"] for row in rows] == sorted(report.keys() - {"micro avg", "macro avg", "weighted avg"})
+    for row in rows:
+        its = report[row["of"]]
+        assert row["metrics"]["f1"] == row["value"] == pytest.approx(its["f1-score"], abs=1e-12)
+        assert row["metrics"]["precision"] == pytest.approx(its["precision"], abs=1e-12)
+        assert row["metrics"]["recall"] == pytest.approx(its["recall"], abs=1e-12)
+        assert row["interval"][0] < row["value"] < row["interval"][1]
+        holding = [row["of"] in {span[0] for span in spans(a) | spans(b)} for a, b in zip(gold, found, strict=True)]
+        assert row["examples"] == sum(holding) < len(gold)
     assert 0.2 < metrics["f1"] < 0.9
 
 
 def test_accuracy_against_a_loop(rng: np.random.Generator) -> None:
     examples, found = tagged(rng)
     table = WordTable(["the", "00"])
-    metrics = accuracy_scores(examples, found, np.ones(len(examples)), table).metrics()
+    scores = accuracy_scores(examples, found, np.ones(len(examples)), table)
     right, unknown, whole = [], [], []
     for example, given in zip(examples, found, strict=True):
         for word, tag, guess in zip(example.words, example.tags, given, strict=True):
@@ -65,9 +72,22 @@ def test_accuracy_against_a_loop(rng: np.random.Generator) -> None:
                 unknown.append(tag == guess)
         whole.append(example.tags == given)
     expected = {"accuracy": right, "accuracy of unknown words": unknown, "whole sentences": whole}
-    assert metrics == pytest.approx({name: np.mean(values) for name, values in expected.items()})
-    details = accuracy_scores(examples, found, np.ones(len(examples)), table).details["tags"]
-    assert sum(row["words"] for row in details.values()) == len(right)
+    assert scores.metrics() == pytest.approx({name: np.mean(values) for name, values in expected.items()})
+    rows = {row["of"]: row for row in scores.report("label")["by"]}
+    assert list(rows) == sorted({tag for example in examples for tag in example.tags})
+    for label, row in rows.items():
+        of = [
+            [(word, tag == guess) for word, tag, guess in zip(*example, given, strict=True) if tag == label]
+            for example, given in zip(examples, found, strict=True)
+        ]
+        words = [each for sentence in of for each in sentence]
+        its = {
+            "accuracy": [hit for _, hit in words],
+            "accuracy of unknown words": [hit for word, hit in words if word in ("sea", "Rome")],
+            "whole sentences": [all(hit for _, hit in sentence) for sentence in of if sentence],
+        }
+        assert row["metrics"] == pytest.approx({name: np.mean(values) for name, values in its.items()})
+        assert row["examples"] == sum(map(bool, of))
 
 
 def test_calibration_against_a_loop(rng: np.random.Generator) -> None:
@@ -117,10 +137,15 @@ def test_intervals_are_percentiles_of_examples_drawn_again(rng: np.random.Genera
     low, high = scores.intervals()["share"]
     np.testing.assert_allclose([low, high], np.percentile(means, [2.5, 97.5]), rtol=1e-12)
     assert low < scores.metrics()["share"] < high
-    chosen = np.arange(60) < 9
+
+
+def test_a_group_is_scored_as_if_it_were_all(rng: np.random.Generator) -> None:
+    scores = some(rng)
+    chosen = np.array(scores.groups["label"]) == "a"
     few = Scores(scores.statistics[chosen], scores.combine, scores.lengths[chosen], "share")
-    assert scores.intervals(chosen)["share"] == pytest.approx(few.intervals()["share"])
-    assert scores.metrics(chosen)["share"] == scores.statistics[:9, 0].sum() / 36
+    row = next(row for row in scores.report("label")["by"] if row["of"] == "a")
+    assert (row["examples"], row["value"]) == (20, scores.statistics[chosen, 0].sum() / 80)
+    assert row["interval"] == pytest.approx(few.intervals()["share"])
 
 
 def test_a_report_is_json(rng: np.random.Generator) -> None:

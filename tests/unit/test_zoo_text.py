@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasrnn.zoo import text as text_module
-from kerasrnn.zoo.text import MARKS, PADDING, REMOVED, UNKNOWN, CharacterTable, clean, fold
+from kerasrnn.zoo.text import MARKS, PADDING, REMOVED, UNKNOWN, CharacterTable, clean, fold, script_of
 
 Graph = tuple[Any, dict[str, Any]]
 
@@ -267,3 +267,20 @@ def test_the_graph_encoder_lives_in_a_saved_model(graph: Graph, tmp_path: Path) 
     loaded = tf.saved_model.load(str(tmp_path / "encoder"))
     texts = ["٣ مايو ١٩٩٨", "3 MAI 1998", "1998年5月3日", "\u200f"]
     np.testing.assert_array_equal(loaded.ids(texts), TABLE.encode(texts))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("5 mai 2026", "Latin"),
+        ("Ｍａｙ", "Latin"),
+        ("Müller und Ωmega", "Latin"),
+        ("α, β & c", "Greek"),
+        ("2026年8月5日", "CJK"),
+        ("월요일", "Hangul"),
+        ("12/3", "none"),
+        ("", "none"),
+    ],
+)
+def test_the_script_of_most_letters(text: str, expected: str) -> None:
+    assert script_of(text) == expected

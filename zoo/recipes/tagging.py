@@ -90,6 +90,10 @@ def _ner(sentences: list[Sentence], options: dict[str, Any]) -> dict[str, Any]:
         ),
         "licence": "all three CC BY 4.0; these weights: CC BY 4.0",
         "split": "official (WNUT), the authors' usual one (Broad Twitter), by document (WikiGold)",
+        "notes": (
+            "No pretrained vectors. The same recipe on CoNLL-2003, whose text may not be published (kerasrnn train "
+            "ner_conll2003), has F1 90.5 % (89.7–91.4) on the validation part, best after 8 of 25 epochs."
+        ),
     }
     card = _card(sentences, options, name="ner_bilstm_crf", crf=True, said=said)
     card["vocabulary"]["rename"] = RENAMED
@@ -116,6 +120,7 @@ RECIPES = {
         folders=("pos_ewt",),
         options=SIZES | {"epochs": 10},
         best="accuracy",
+        by="label",
     ),
     "ner_bilstm_crf": Recipe(
         name="ner_bilstm_crf",
@@ -125,6 +130,7 @@ RECIPES = {
         folders=("ner_btc", "ner_wnut17", "ner_wikigold"),
         options=SIZES | {"epochs": 10},
         best="f1",
+        by="label",
     ),
     "ner_conll2003": Recipe(
         name="ner_conll2003",
@@ -134,5 +140,6 @@ RECIPES = {
         folders=("ner_conll2003",),
         options=SIZES | {"epochs": 25},
         best="f1",
+        by="label",
     ),
 }

@@ -14,6 +14,7 @@ from kerasrnn.zoo.evaluation import Scores, ratio
 from kerasrnn.zoo.readers.idx import read_images
 from kerasrnn.zoo.readers.tables import rows
 from kerasrnn.zoo.tasks.base import Answer, Observation, Shown, Task, require_list
+from kerasrnn.zoo.text import script_of
 from kerasrnn.zoo.words import WordTable, cut
 
 POSITIONS, ALONE = 16_384, 64
@@ -169,6 +170,8 @@ class ClassifierTask(Task):
             for i, label in enumerate(self.labels)
         }
         groups = {"label": labels}
+        if self.reads_words:
+            groups["script"] = [script_of(" ".join(content)) for content in contents]
         return Scores(rows_, combine, lengths, "accuracy", groups=groups, details={"labels": table})
 
     def check(self, examples: Sequence[Example]) -> None:

@@ -12,7 +12,7 @@ from kerasrnn.zoo.evaluation import Scores, ratio
 from kerasrnn.zoo.readers.tables import Pair, read_pairs
 from kerasrnn.zoo.tasks.base import Answer, Observation, Task, require_list
 from kerasrnn.zoo.tasks.encoder_decoder import EncoderDecoder
-from kerasrnn.zoo.text import CharacterTable
+from kerasrnn.zoo.text import CharacterTable, script_of
 
 START, END = "<start>", "<end>"
 LONGEST = 10_000  # characters: what a card may promise, since decoding sets aside memory for it
@@ -140,7 +140,9 @@ class Seq2SeqTask(Task):
         def combine(sums: np.ndarray) -> dict[str, np.ndarray]:
             return {"exact match": ratio(sums[..., 0], sums[..., 1])}
 
-        return Scores(rows, combine, np.array([self.length(example) for example in examples]), "exact match")
+        lengths = np.array([self.length(example) for example in examples])
+        groups = {"script": [script_of(example.source) for example in examples]}
+        return Scores(rows, combine, lengths, "exact match", groups=groups)
 
     def answers(self, texts: Sequence[str], **options: Any) -> list[Answer]:
         given = self.only(options, "beam", "nbest")

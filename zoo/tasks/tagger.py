@@ -1,6 +1,7 @@
 """A tag for every word of a text."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from kerasrnn.zoo.evaluation import Scores, ratio
 from kerasrnn.zoo.readers.conll import Sentence, read_sentences
 from kerasrnn.zoo.spans import spans
 from kerasrnn.zoo.tasks.base import Answer, Observation, Shown, Task, require_list
+from kerasrnn.zoo.text import script_of
 from kerasrnn.zoo.words import WordTable, cut, key
 
 NO_TAG = -1
@@ -138,54 +140,61 @@ class TaggerTask(Task):
     def evaluate(self, examples: Sequence[Sentence]) -> Scores:
         found = self.tag([example.words for example in examples])
         lengths = np.array([len(example.words) for example in examples])
+        groups = {"script": [script_of(" ".join(example.words)) for example in examples]}
         if all(tag == "O" or tag[1:2] == "-" for tag in self.tags):
-            return entity_scores(examples, found, lengths)
-        return accuracy_scores(examples, found, lengths, self.table)
+            return replace(entity_scores(examples, found, lengths), groups=groups)
+        return replace(accuracy_scores(examples, found, lengths, self.table), groups=groups)
 
 
 def accuracy_scores(
     examples: Sequence[Sentence], found: Sequence[Sequence[str]], lengths: np.ndarray, table: WordTable
 ) -> Scores:
-    """Accuracy by word, of all words and of those that the vocabulary does not hold; whole sentences."""
-    rows = []
-    tags: dict[str, list[int]] = {}
+    """Accuracy by word, of all words and of those that the vocabulary does not hold; whole sentences.
+
+    By label, it is that of the words that have the tag.
+    """
+    rows: list[list[int]] = []
+    labels = sorted({tag for example in examples for tag in example.tags})
+    by_label: dict[str, list[list[int]]] = {label: [] for label in labels}
     for example, given in zip(examples, found, strict=True):
-        right = [a == b for a, b in zip(example.tags, given, strict=True)]
-        unknown = [key(word) not in table.ids for word in example.words]
-        both = [a and b for a, b in zip(right, unknown, strict=True)]
-        rows.append([sum(right), len(right), sum(both), sum(unknown), all(right), 1])
-        for tag, is_right in zip(example.tags, right, strict=True):
-            counts = tags.setdefault(tag, [0, 0])
-            counts[0] += is_right
-            counts[1] += 1
+        right = np.array([a == b for a, b in zip(example.tags, given, strict=True)], bool)
+        unknown = np.array([key(word) not in table.ids for word in example.words], bool)
+        tags = np.array(example.tags)
+
+        def counts(of: np.ndarray, right: np.ndarray = right, unknown: np.ndarray = unknown) -> list[int]:
+            words = [right & of, of, right & unknown & of, unknown & of]
+            return [*(int(each.sum()) for each in words), int(right[of].all() and of.any()), int(of.any())]
+
+        rows.append(counts(np.ones(len(tags), bool)))
+        for label in labels:
+            by_label[label].append(counts(tags == label))
 
     def combine(sums: np.ndarray) -> dict[str, np.ndarray]:
         named = {"accuracy": (0, 1), "accuracy of unknown words": (2, 3), "whole sentences": (4, 5)}
         return {name: ratio(sums[..., top], sums[..., bottom]) for name, (top, bottom) in named.items()}
 
-    recall = {tag: {"recall": right / count, "words": count} for tag, (right, count) in sorted(tags.items())}
-    return Scores(np.array(rows, float), combine, lengths, "accuracy", details={"tags": recall})
+    parts = {"label": {label: np.array(each, float) for label, each in by_label.items()}}
+    return Scores(np.array(rows, float), combine, lengths, "accuracy", parts=parts)
 
 
 def entity_scores(examples: Sequence[Sentence], found: Sequence[Sequence[str]], lengths: np.ndarray) -> Scores:
-    """Entity precision, recall and F1 as conlleval and seqeval count them: both ends and the type must be right."""
-    rows = []
-    types: dict[str, list[int]] = {}
-    for example, given in zip(examples, found, strict=True):
-        gold, guessed = spans(example.tags), spans(given)
-        rows.append([len(gold & guessed), len(guessed), len(gold)])
-        for kind in {span[0] for span in gold | guessed}:
-            counts = types.setdefault(kind, [0, 0, 0])
-            for i, part in enumerate((gold & guessed, guessed, gold)):
-                counts[i] += sum(span[0] == kind for span in part)
+    """Entity precision, recall and F1 as conlleval and seqeval count them: both ends and the type must be right.
+
+    By label, they are those of each type.
+    """
+    pairs = [(spans(example.tags), spans(given)) for example, given in zip(examples, found, strict=True)]
+
+    def counts(label: str | None = None) -> np.ndarray:
+        rows = []
+        for pair in pairs:
+            gold, guessed = ({span for span in each if label in (None, span[0])} for each in pair)
+            rows.append([len(gold & guessed), len(guessed), len(gold)])
+        return np.array(rows, float)
 
     def combine(sums: np.ndarray) -> dict[str, np.ndarray]:
         right, guessed, gold = sums[..., 0], sums[..., 1], sums[..., 2]
         f1 = ratio(2 * right, guessed + gold)
         return {"f1": f1, "precision": ratio(right, guessed), "recall": ratio(right, gold)}
 
-    table = {
-        kind: {"f1": 2 * right / max(guessed + gold, 1), "entities": gold}
-        for kind, (right, guessed, gold) in sorted(types.items())
-    }
-    return Scores(np.array(rows, float), combine, lengths, "f1", details={"types": table})
+    labels = {span[0] for pair in pairs for each in pair for span in each}
+    return Scores(counts(), combine, lengths, "f1", parts={"label": {label: counts(label) for label in labels}})

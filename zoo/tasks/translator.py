@@ -13,7 +13,7 @@ from kerasrnn.zoo.pieces import BEGINS, PieceTable, joined, normal
 from kerasrnn.zoo.readers.files import suffix
 from kerasrnn.zoo.readers.tables import Pair, rows
 from kerasrnn.zoo.tasks.seq2seq import END, PART, START, Seq2SeqTask
-from kerasrnn.zoo.text import UNKNOWN
+from kerasrnn.zoo.text import UNKNOWN, script_of
 
 GRID = (8, 10, 12, 14, 16, 20, 24, 32, 48, 128)  # lengths to which source and target are padded
 
@@ -89,7 +89,8 @@ class TranslatorTask(Seq2SeqTask):
 
         lengths = np.array([len(normal(source).split(" ")) for source in sources])
         details = {"references": float(np.mean([len(each) for each in references.values()]))}
-        return Scores(np.array(sums), combine, lengths, "BLEU", details=details)
+        groups = {"script": [script_of(source) for source in sources]}
+        return Scores(np.array(sums), combine, lengths, "BLEU", groups=groups, details=details)
 
 
 def read_translations(path: Path, source: str | int = 0, target: str | int = 1) -> list[Pair]:
