@@ -82,9 +82,9 @@ class LanguageModelTask(Task):
 
     @property
     def scoring(self) -> keras.Model:
-        """The model with the states as inputs and outputs, to go on where it stopped."""
+        """Tokens, those after them and states to -log p of the latter and the states, to go on where it stopped."""
         if self._scoring is None:
-            tokens = keras.Input((None,), dtype="int32")
+            tokens, after_them = (keras.Input((None,), dtype="int32") for _ in range(2))
             x: Tensor = self.model.get_layer("token_embedding")(tokens)
             given, after = [], []
             for layer in self._recurrent:
@@ -95,7 +95,8 @@ class LanguageModelTask(Task):
                 given += states
                 after += last
                 self._twins = [*getattr(self, "_twins", []), (layer, twin)]
-            self._scoring = keras.Model([tokens, *given], [self.model.get_layer("logits")(x), *after])
+            found = surprises(self.model.get_layer("logits")(x), after_them)
+            self._scoring = keras.Model([tokens, after_them, *given], [found, *after])
         for layer, twin in self._twins:
             twin.set_weights(layer.get_weights()[: len(twin.weights)])
         return self._scoring
@@ -104,16 +105,14 @@ class LanguageModelTask(Task):
         """-log p of each token of a text, `(n,)` nats, read from its beginning."""
         ids = np.concatenate([[self.ids[self.start]], self.encode(text)])
         model = self.scoring
-        states = [np.zeros((1, each.shape[-1]), np.float32) for each in model.inputs[1:]]
+        states = [np.zeros((1, each.shape[-1]), np.float32) for each in model.inputs[2:]]
         found = []
         for begin in range(0, len(ids) - 1, CHUNK):
-            before = ids[begin : begin + CHUNK][: len(ids) - 1 - begin]
-            filled = np.zeros((1, CHUNK), np.int32)
-            filled[0, : len(before)] = before
-            short = len(before) < CHUNK  # the last part: nothing comes after its states
-            logits, *states = model.predict_on_batch([filled if short else before[None], *states])
-            targets = ids[begin + 1 : begin + 1 + len(before)]
-            found.append(surprises(np.asarray(logits)[0, : len(before)], targets))
+            count = min(CHUNK, len(ids) - 1 - begin)
+            pair = np.zeros((2, 1, CHUNK), np.int32)  # the last part is filled up: nothing comes after its states
+            pair[0, 0, :count], pair[1, 0, :count] = ids[begin : begin + count], ids[begin + 1 : begin + 1 + count]
+            losses, *states = model.predict_on_batch([*pair, *states])
+            found.append(np.asarray(losses, np.float64)[0, :count])
         return np.concatenate(found) if found else np.zeros(0)
 
     def evaluate(self, examples: Sequence[str]) -> Scores:
@@ -214,12 +213,10 @@ class LanguageModelTask(Task):
         return self.model.get_layer("logits")(x), after, {}
 
 
-def surprises(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """-log p of each target, in float64: `(..., v)` and `(...)` to `(...)`."""
-    rows = logits.astype(np.float64)
-    highest = rows.max(axis=-1, keepdims=True)
-    total = np.log(np.exp(rows - highest).sum(axis=-1)) + highest[..., 0]
-    return total - np.take_along_axis(rows, targets[..., None], axis=-1)[..., 0]
+def surprises(logits: Tensor, targets: Tensor) -> Tensor:
+    """-log p of each target: `(..., v)` and ids `(...)` to `(...)`."""
+    chosen = ops.take_along_axis(logits, ops.expand_dims(targets, -1), axis=-1)
+    return ops.logsumexp(logits, axis=-1) - ops.squeeze(chosen, -1)
 
 
 def scores_of_sums(sums: np.ndarray, main: str, **more: Any) -> Scores:
