@@ -43,7 +43,8 @@ def language_model(
     if depth < 1:
         raise ValueError(f"`depth` must be at least 1; received {depth}.")
     tokens = keras.Input((None,), batch_size=batch_size, dtype="int32", name="tokens")
-    table = keras.layers.Embedding(size, embedding, name="token_embedding")
+    drawn = keras.initializers.RandomUniform(-0.1, 0.1) if tied else "uniform"  # Keras' ±0.05 is small for logits
+    table = keras.layers.Embedding(size, embedding, embeddings_initializer=drawn, name="token_embedding")
     x = keras.layers.Dropout(dropout, name="token_dropout")(table(tokens))
     for i in range(depth):
         width = embedding if tied and i == depth - 1 else units

@@ -91,14 +91,20 @@ def going_on(task: Any, options: Mapping[str, Any]) -> Any:
     if not options["samples"]:
         return model
     output = model.get_layer("logits")
-    if options["samples"] < 0 or not isinstance(output, TiedDense):
+    if options["samples"] < 2 or not isinstance(output, TiedDense):
         raise ValueError(
-            f"option samples: expected 0 for the whole vocabulary, or more with a tied output; received "
+            f"option samples: expected 0 for the whole vocabulary, or 2 and more with a tied output; received "
             f"{options['samples']}."
         )
     after = keras.Input((None,), batch_size=rows, dtype="int32", name="next_tokens")
     losses = SampledCrossentropy(output, options["samples"], seed=options["seed"], name="losses")([output.input, after])
     return keras.Model([model.input, after], losses, name=name)
+
+
+def _start(task: Any, texts: list[str], options: Mapping[str, Any]) -> None:
+    """Begin with the frequencies of the tokens, which otherwise the first thousands of steps are spent on."""
+    counts = np.bincount(np.concatenate([task.encode(text) for text in texts]), minlength=len(task.tokens)) + 1
+    task.model.get_layer("logits").bias.assign(np.log(counts / counts.sum()))
 
 
 def _loss(options: Mapping[str, Any]) -> Any:
@@ -117,6 +123,7 @@ def _recipe(
         card=card,
         folders=(folder,),
         options={"cell": "lstm", "depth": 2, "samples": 0, **options},
+        start=_start,
         loss=_loss,
         batches=streams,
         training_model=going_on,
@@ -140,7 +147,7 @@ RECIPES = {
         _words,
         "lm_wikitext2",
         "perplexity",
-        **{"units": 512, "embedding": 256, "dropout": 0.5, "samples": 4096, "steps": 70, "epochs": 15},
-        **{"batch_size": 40, "learning_rate": 2e-3, "average": 0.999},
+        **{"units": 512, "embedding": 256, "dropout": 0.4, "samples": 4096, "steps": 70, "epochs": 12},
+        **{"batch_size": 20, "learning_rate": 3e-3, "average": 0.999},
     ),
 }

@@ -94,7 +94,7 @@ def run(
             model = recipe.training_model(
                 task, options | {"batch_size": rows_of_a_replica(options["batch_size"], spread)}
             )
-            if start_from is not None:
+            if start_from is not None or recipe.start is not None:
                 copy_weights(task.model, model)
         else:
             model = task.model if not copies else task.build(task.card).model

@@ -1,4 +1,4 @@
-"""The next token among a sample of the vocabulary: training a language model without its whole softmax."""
+"""The next token by an estimate of the softmax: training a language model without all of its vocabulary."""
 
 import math
 from typing import Any
@@ -8,23 +8,25 @@ import keras
 from kerasrnn.layers import TiedDense
 
 Tensor = Any
+NONE = -1e9  # a logit that adds nothing
 
 
 class SampledCrossentropy(keras.layers.Layer):
-    r"""The cross-entropy of tokens against a sample of the vocabulary, redrawn for every batch and shared by its steps.
+    r"""The cross-entropy of tokens with an estimate of the normaliser, redrawn for every batch, shared by its steps.
 
     $$
-    -\log \frac{e^{s_y}}{e^{s_y} + \sum_{k \in C} e^{s_k}}, \qquad
-    s_k = e_k^\top h + b_k - \log q_k, \qquad q_k = \frac{\log (k + 2) - \log (k + 1)}{\log (v + 1)}
+    -s_y + \log \Big( \sum_{k < a} e^{s_k} + [y \ge a]\, e^{s_y}
+    + \frac{1}{c - a} \sum_{k \in C,\, k \ne y} \frac{e^{s_k}}{q_k} \Big), \qquad
+    s_k = e_k^\top h + b_k, \qquad q_k = \frac{\log (k + 2) - \log (k + 1)}{\log (v + 1) - \log (a + 1)}
     $$
 
-    C is drawn with replacement from q, which falls like the frequencies of words: give frequent tokens low ids. Draws
-    of y itself count as any other: then the expected gradient vanishes at the true logits, whatever the size of the
-    sample. The loss is not that of the whole vocabulary, nor comparable between sizes.
+    The first a = c / 2 tokens always count in full, and so does the true one; C are c - a draws, with replacement, of
+    those from a on. What stands in the brackets is without bias; give frequent tokens low ids, for q falls like the
+    frequencies of words, and the less it varies. The loss comes near that of the whole vocabulary, from below.
 
     Args:
         output: the `TiedDense` layer whose logits are trained; it must be built.
-        samples: c, how many tokens are drawn; for a vocabulary that is no larger, the loss is that of the whole of it.
+        samples: c, at least 2; for a vocabulary that is no larger, the loss is that of the whole of it.
         seed: of the draws.
 
     Call arguments:
@@ -33,14 +35,14 @@ class SampledCrossentropy(keras.layers.Layer):
     Returns:
         `(b, t)`, float32.
 
-    Reference: S. Jean, K. Cho, R. Memisevic, Y. Bengio, On using very large target vocabulary for neural machine
-    translation, ACL 2015, section 3.
+    Reference: Y. Bengio, J.-S. Senécal, Quick training of probabilistic neural nets by importance sampling, AISTATS
+    2003; here with a part that is not sampled.
     """
 
     def __init__(self, output: TiedDense, samples: int, *, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if samples < 1:
-            raise ValueError(f"`samples` must be at least 1; received {samples}.")
+        if samples < 2:
+            raise ValueError(f"`samples` must be at least 2; received {samples}.")
         self.output_layer, self.samples, self.size = output, samples, output.embedding.input_dim
         self.generator = keras.random.SeedGenerator(seed)
 
@@ -49,22 +51,25 @@ class SampledCrossentropy(keras.layers.Layer):
 
     def call(self, inputs: list[Tensor]) -> Tensor:
         ops = keras.ops
-        hidden, targets = inputs
+        hidden, targets = inputs[0], ops.cast(inputs[1], "int32")
         if self.samples >= self.size:
             return keras.losses.sparse_categorical_crossentropy(targets, self.output_layer(hidden), from_logits=True)
         table, bias = self.output_layer.embedding.embeddings, self.output_layer.bias
-        span = math.log(self.size + 1)
-        drawn = keras.random.uniform((self.samples,), dtype="float32", seed=self.generator)
-        chosen = ops.clip(ops.cast(ops.exp(drawn * span), "int32") - 1, 0, self.size - 1)
+        always = self.samples // 2
+        draws = self.samples - always
+        least = math.log(always + 1)
+        span = math.log(self.size + 1) - least
+        drawn = keras.random.uniform((draws,), dtype="float32", seed=self.generator)
+        chosen = ops.clip(ops.cast(ops.exp(least + drawn * span), "int32") - 1, always, self.size - 1)
+        probability = ops.log1p(1 / (ops.cast(chosen, "float32") + 1)) / span
 
-        def shift(ids: Tensor) -> Tensor:
-            """The bias of tokens, less the logarithm of how probable it is that they are drawn."""
-            rank = ops.cast(ids, "float32")
-            return ops.take(bias, ids, axis=0) - ops.log(ops.log1p(1 / (rank + 1)) / span)
-
-        others = ops.matmul(hidden, ops.transpose(ops.take(table, chosen, axis=0))) + shift(chosen)
-        true = ops.sum(hidden * ops.take(table, targets, axis=0), axis=-1) + shift(targets)
-        return ops.logaddexp(ops.logsumexp(others, axis=-1), true) - true
+        first = ops.matmul(hidden, ops.transpose(table[:always])) + bias[:always]
+        weighted = ops.take(bias, chosen, axis=0) - ops.log(draws * probability)
+        others = ops.matmul(hidden, ops.transpose(ops.take(table, chosen, axis=0))) + weighted
+        others = ops.where(ops.expand_dims(targets, -1) == chosen, NONE, others)
+        true = ops.sum(hidden * ops.take(table, targets, axis=0), axis=-1) + ops.take(bias, targets, axis=0)
+        total = ops.logaddexp(ops.logsumexp(first, axis=-1), ops.logsumexp(others, axis=-1))
+        return ops.where(targets < always, total, ops.logaddexp(total, true)) - true
 
 
 def losses_given(targets: Tensor, losses: Tensor) -> Tensor:
