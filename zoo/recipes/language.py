@@ -101,7 +101,7 @@ def going_on(task: Any, options: Mapping[str, Any]) -> Any:
     return keras.Model([model.input, after], losses, name=name)
 
 
-def _start(task: Any, texts: list[str], options: Mapping[str, Any]) -> None:
+def _frequencies(task: Any, texts: list[str], options: Mapping[str, Any]) -> None:
     """Begin with the frequencies of the tokens, which otherwise the first thousands of steps are spent on."""
     counts = np.bincount(np.concatenate([task.encode(text) for text in texts]), minlength=len(task.tokens)) + 1
     task.model.get_layer("logits").bias.assign(np.log(counts / counts.sum()))
@@ -114,7 +114,13 @@ def _loss(options: Mapping[str, Any]) -> Any:
 
 
 def _recipe(
-    name: str, card: Callable[[list[str], dict[str, Any]], dict[str, Any]], folder: str, best: str, **options: Any
+    name: str,
+    card: Callable[[list[str], dict[str, Any]], dict[str, Any]],
+    folder: str,
+    best: str,
+    *,
+    start: Callable[[Any, list[str], Mapping[str, Any]], None] | None = None,
+    **options: Any,
 ) -> Recipe:
     return Recipe(
         name=name,
@@ -123,7 +129,7 @@ def _recipe(
         card=card,
         folders=(folder,),
         options={"cell": "lstm", "depth": 2, "samples": 0, **options},
-        start=_start,
+        start=start,
         loss=_loss,
         batches=streams,
         training_model=going_on,
@@ -147,6 +153,7 @@ RECIPES = {
         _words,
         "lm_wikitext2",
         "perplexity",
+        start=_frequencies,
         **{"units": 512, "embedding": 256, "dropout": 0.4, "samples": 4096, "steps": 70, "epochs": 12},
         **{"batch_size": 20, "learning_rate": 3e-3, "average": 0.999},
     ),
