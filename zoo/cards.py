@@ -68,10 +68,12 @@ def scores(found: dict[str, Any]) -> Iterator[Table | str]:
         return
     main = found["metric"]
     rows = Table(title=f"{main} by {found['by'][0]['by']}", title_justify="left", box=SIMPLE)
-    for heading in ("", main, "95 % interval", "examples"):
+    counted = [name for name in ("examples", "words", "entities") if name in found["by"][0]]
+    for heading in ("", main, "95 % interval", *counted):
         rows.add_column(heading, justify="right" if rows.columns else "left")
     for row in found["by"]:
-        rows.add_row(row["of"], shown(main, row["value"]), interval(main, *row["interval"]), f"{row['examples']:,}")
+        counts = [f"{row[name]:,}" for name in counted]
+        rows.add_row(row["of"], shown(main, row["value"]), interval(main, *row["interval"]), *counts)
     yield rows
 
 

@@ -49,6 +49,7 @@ class Scores:
         groups: by the name of a grouping (`label`, `script`), the group of each example.
         parts: by the name of a grouping whose groups share an example (the tags of a sentence), the statistics
             `(n, k)` of each group alone.
+        support: what a group is also counted in, such as entities, and the column of the statistics that has it.
         main: the metric that a card shows first.
         higher: whether more of it is better.
         details: what else there is to tell, such as a table of labels or baselines; JSON.
@@ -62,6 +63,7 @@ class Scores:
     higher: bool = True
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     parts: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    support: tuple[str, int] | None = None
     details: dict[str, Any] = field(default_factory=dict)
     beside: Callable[[], Sequence[Proportion]] = tuple
 
@@ -102,7 +104,10 @@ class Scores:
     def _row(self, by: str, of: dict[str, Any]) -> dict[str, Any]:
         metrics, intervals = self.metrics(), self.intervals()
         main = {"metric": self.main, "value": metrics[self.main], "interval": intervals[self.main]}
-        return {"by": by} | of | main | {"examples": len(self.statistics), "metrics": metrics, "intervals": intervals}
+        counts = {"examples": len(self.statistics)}
+        if self.support is not None:
+            counts[self.support[0]] = int(self.statistics[:, self.support[1]].sum())
+        return {"by": by} | of | main | counts | {"metrics": metrics, "intervals": intervals}
 
     def _groups(self, by: str, begins: str) -> Iterator[tuple[dict[str, Any], "Scores"]]:
         """What each group is called, and its scores."""
@@ -127,7 +132,7 @@ class Scores:
             )
 
     def _of(self, statistics: np.ndarray) -> "Scores":
-        return replace(self, statistics=statistics)
+        return replace(self, statistics=statistics, lengths=self.lengths[:0], groups={}, parts={})
 
 
 def _lengths(begins: str) -> tuple[int, ...]:

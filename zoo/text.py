@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PADDING = 0
 UNKNOWN = 1
 FIRST_CHARACTER = 2
+LETTERS = ("Lu", "Ll", "Lt", "Lo")  # the categories of letters of one script
 REMOVED = -1  # in a table of ids: a code point that takes no position
 
 # Literal characters and ranges of them: RE2 knows no \u escapes.
@@ -99,10 +100,11 @@ def fold(character: str) -> str:
 
 def script_of(text: str) -> str:
     """The script of most of a text's first letters, as Unicode names it: Latin, Hangul, CJK; "none" without one."""
-    letters = (each for each in unicodedata.normalize("NFKC", text[:500]) if each.isalpha())
-    names = Counter(unicodedata.name(letter, "none").split()[0] for letter in letters)
+    letters = (each for each in unicodedata.normalize("NFKC", text[:500]) if unicodedata.category(each) in LETTERS)
+    words = (unicodedata.name(letter, "none").split() for letter in letters)
+    names = Counter(" ".join(word[: 2 if word[0] in ("OLD", "NEW") else 1]) for word in words)
     name = max(names, key=names.__getitem__, default="none")
-    return name if name in ("CJK", "none") else name.capitalize()
+    return name if name in ("CJK", "none") else name.title()
 
 
 class _Ids(dict[str, int]):

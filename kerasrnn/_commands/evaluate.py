@@ -29,7 +29,7 @@ from kerasrnn._terminal import Examples, console, echo_json, reports_errors
 @click.option(
     "--by",
     metavar="GROUPING",
-    help="Also by length, by length:6,11 for classes that begin at these, label, or what else the task has.",
+    help="Also by length, by length:6,11 for classes that begin at these, label, script, or what else the task has.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--write", is_flag=True, help="Write the result into the card of a preset folder.")

@@ -57,6 +57,7 @@ def test_entity_scores_are_those_of_seqeval(rng: np.random.Generator) -> None:
         assert row["interval"][0] < row["value"] < row["interval"][1]
         holding = [row["of"] in {span[0] for span in spans(a) | spans(b)} for a, b in zip(gold, found, strict=True)]
         assert row["examples"] == sum(holding) < len(gold)
+        assert row["entities"] == its["support"]
     assert 0.2 < metrics["f1"] < 0.9
 
 
@@ -88,6 +89,7 @@ def test_accuracy_against_a_loop(rng: np.random.Generator) -> None:
         }
         assert row["metrics"] == pytest.approx({name: np.mean(values) for name, values in its.items()})
         assert row["examples"] == sum(map(bool, of))
+        assert row["words"] == len(words)
 
 
 def test_calibration_against_a_loop(rng: np.random.Generator) -> None:

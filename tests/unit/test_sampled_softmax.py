@@ -60,12 +60,16 @@ def test_the_normaliser_has_no_bias(monkeypatch: pytest.MonkeyPatch) -> None:
     hidden, targets = given()
     edges = np.log(np.arange(SIZE) + 1.5)  # in the middle of each token's share
     edges = (edges - np.log(3)) / (np.log(SIZE + 1) - np.log(3))
-    mean = np.zeros((2, 4))
+    mean, losses = np.zeros((2, 4)), np.zeros((2, 4))
     for pair in np.ndindex(SIZE - 2, SIZE - 2):
         ids = np.array(pair) + 2
         monkeypatch.setattr(keras.random, "uniform", lambda *_, ids=ids, **__: tf.constant(edges[ids], "float32"))
-        mean += drawing(2)[ids].prod() * np.exp(np.asarray(layer([hidden, targets]), np.float64))
-    assert mean == pytest.approx(np.exp(whole(output, hidden, targets)), rel=1e-5)
+        found = np.asarray(layer([hidden, targets]), np.float64)
+        mean += drawing(2)[ids].prod() * np.exp(found)
+        losses += drawing(2)[ids].prod() * found
+    expected = whole(output, hidden, targets)
+    assert mean == pytest.approx(np.exp(expected), rel=1e-5)
+    assert (losses < expected).all()
 
 
 def test_tokens_are_drawn_like_their_ranks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -278,6 +278,8 @@ def test_the_graph_encoder_lives_in_a_saved_model(graph: Graph, tmp_path: Path) 
         ("α, β & c", "Greek"),
         ("2026年8月5日", "CJK"),
         ("월요일", "Hangul"),
+        ("ーーー コ", "Katakana"),
+        ("𐌀𐌁", "Old Italic"),
         ("12/3", "none"),
         ("", "none"),
     ],

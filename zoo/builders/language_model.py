@@ -26,7 +26,8 @@ def language_model(
         depth, units: of the recurrent layers.
         embedding: width of the tokens' embedding.
         dropout: rate on the embedding, between and after the recurrent layers.
-        tied: whether the output shares the weights of the embedding; the last layer then has its width.
+        tied: whether the output shares the weights of the embedding, which then begin evenly between ±0.1, not Keras'
+            ±0.05; the last layer then has its width.
         batch_size: None, or a number for a model that goes on from batch to batch (`stateful`), to train long texts.
         name: the model's name.
 
@@ -43,7 +44,7 @@ def language_model(
     if depth < 1:
         raise ValueError(f"`depth` must be at least 1; received {depth}.")
     tokens = keras.Input((None,), batch_size=batch_size, dtype="int32", name="tokens")
-    drawn = keras.initializers.RandomUniform(-0.1, 0.1) if tied else "uniform"  # Keras' ±0.05 is small for logits
+    drawn = keras.initializers.RandomUniform(-0.1, 0.1) if tied else "uniform"
     table = keras.layers.Embedding(size, embedding, embeddings_initializer=drawn, name="token_embedding")
     x = keras.layers.Dropout(dropout, name="token_dropout")(table(tokens))
     for i in range(depth):

@@ -102,7 +102,7 @@ def going_on(task: Any, options: Mapping[str, Any]) -> Any:
 
 
 def _frequencies(task: Any, texts: list[str], options: Mapping[str, Any]) -> None:
-    """Begin with the frequencies of the tokens, which otherwise the first thousands of steps are spent on."""
+    """Begin with the frequencies of the tokens, so that they need not be learned first."""
     counts = np.bincount(np.concatenate([task.encode(text) for text in texts]), minlength=len(task.tokens)) + 1
     task.model.get_layer("logits").bias.assign(np.log(counts / counts.sum()))
 

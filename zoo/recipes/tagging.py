@@ -120,7 +120,6 @@ RECIPES = {
         folders=("pos_ewt",),
         options=SIZES | {"epochs": 10},
         best="accuracy",
-        by="label",
     ),
     "ner_bilstm_crf": Recipe(
         name="ner_bilstm_crf",

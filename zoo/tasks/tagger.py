@@ -151,7 +151,7 @@ def accuracy_scores(
 ) -> Scores:
     """Accuracy by word, of all words and of those that the vocabulary does not hold; whole sentences.
 
-    By label, it is that of the words that have the tag.
+    By label, it is that of the words that have the tag, and a sentence is whole if all of these are right.
     """
     rows: list[list[int]] = []
     labels = sorted({tag for example in examples for tag in example.tags})
@@ -174,13 +174,13 @@ def accuracy_scores(
         return {name: ratio(sums[..., top], sums[..., bottom]) for name, (top, bottom) in named.items()}
 
     parts = {"label": {label: np.array(each, float) for label, each in by_label.items()}}
-    return Scores(np.array(rows, float), combine, lengths, "accuracy", parts=parts)
+    return Scores(np.array(rows, float), combine, lengths, "accuracy", parts=parts, support=("words", 1))
 
 
 def entity_scores(examples: Sequence[Sentence], found: Sequence[Sequence[str]], lengths: np.ndarray) -> Scores:
     """Entity precision, recall and F1 as conlleval and seqeval count them: both ends and the type must be right.
 
-    By label, they are those of each type.
+    By label, they are those of each type, and the examples are the sentences where one stands or was found.
     """
     pairs = [(spans(example.tags), spans(given)) for example, given in zip(examples, found, strict=True)]
 
@@ -197,4 +197,5 @@ def entity_scores(examples: Sequence[Sentence], found: Sequence[Sequence[str]], 
         return {"f1": f1, "precision": ratio(right, guessed), "recall": ratio(right, gold)}
 
     labels = {span[0] for pair in pairs for each in pair for span in each}
-    return Scores(counts(), combine, lengths, "f1", parts={"label": {label: counts(label) for label in labels}})
+    parts = {"label": {label: counts(label) for label in labels}}
+    return Scores(counts(), combine, lengths, "f1", parts=parts, support=("entities", 2))

@@ -54,7 +54,7 @@ class TunesTask(LanguageModelTask):
         lengths = [self.length(tune) for tune in examples]
         for chosen, length in in_order(lengths, batch_size=BATCH, grid=self.grid):
             inputs, targets = self.batch([examples[i] for i in chosen], None, length)
-            found = ops.convert_to_numpy(surprises(self.model.predict_on_batch(inputs), targets))
+            found = np.asarray(surprises(self.model.predict_on_batch(inputs), targets), np.float64)
             for i, row, count in zip(chosen, found, (targets > 0).sum(axis=1), strict=True):
                 sums[i] = row[:count].sum(), self.length(without_spaces(examples[i]))
         meters = [header(tune).get("M", "") for tune in examples]

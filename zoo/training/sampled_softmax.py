@@ -20,9 +20,10 @@ class SampledCrossentropy(keras.layers.Layer):
     s_k = e_k^\top h + b_k, \qquad q_k = \frac{\log (k + 2) - \log (k + 1)}{\log (v + 1) - \log (a + 1)}
     $$
 
-    The first a = c / 2 tokens always count in full, and so does the true one; C are c - a draws, with replacement, of
+    The first a = ⌊c / 2⌋ tokens always count in full, and so does the true one; C are c - a draws, with replacement, of
     those from a on. What stands in the brackets is without bias; give frequent tokens low ids, for q falls like the
-    frequencies of words, and the less it varies. The loss comes near that of the whole vocabulary, from below.
+    frequencies of words, and the less it varies. The loss, its logarithm, is on average below that of the whole
+    vocabulary, and comes nearer the larger c is; so does its gradient.
 
     Args:
         output: the `TiedDense` layer whose logits are trained; it must be built.
