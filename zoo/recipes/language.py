@@ -118,9 +118,8 @@ def _recipe(
     card: Callable[[list[str], dict[str, Any]], dict[str, Any]],
     folder: str,
     best: str,
-    *,
+    options: Mapping[str, Any],
     start: Callable[[Any, list[str], Mapping[str, Any]], None] | None = None,
-    **options: Any,
 ) -> Recipe:
     return Recipe(
         name=name,
@@ -145,16 +144,16 @@ RECIPES = {
         _shakespeare,
         "lm_tinyshakespeare",
         "nats",
-        **{"units": 320, "embedding": 64, "dropout": 0.35, "steps": 128, "epochs": 14},
-        **{"batch_size": 50, "learning_rate": 4e-3, "average": 0.99},
+        {"units": 320, "embedding": 64, "dropout": 0.35, "steps": 128, "epochs": 14}
+        | {"batch_size": 50, "learning_rate": 4e-3, "average": 0.99},
     ),
     "lm_wikitext2": _recipe(
         "lm_wikitext2",
         _words,
         "lm_wikitext2",
         "perplexity",
-        start=_frequencies,
-        **{"units": 512, "embedding": 256, "dropout": 0.4, "samples": 4096, "steps": 70, "epochs": 12},
-        **{"batch_size": 20, "learning_rate": 3e-3, "average": 0.999},
+        {"units": 512, "embedding": 256, "dropout": 0.4, "samples": 4096, "steps": 70, "epochs": 12}
+        | {"batch_size": 20, "learning_rate": 3e-3, "average": 0.999},
+        _frequencies,
     ),
 }
