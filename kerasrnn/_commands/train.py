@@ -75,6 +75,10 @@ def train(
     changes = {name: value for name, value in named.items() if value is not None} | pairs(settings, "--set")
     recipe.with_options(changes)
     if not data:
+        if recipe.made_by:
+            raise click.UsageError(
+                f"{preset} makes its data, by: {recipe.made_by}; give pairs of your own with --data."
+            )
         raise click.UsageError(f"give the data of {preset} with --data: {', '.join(recipe.folders)}")
     begun = (out / "checkpoint.npz").exists()
     if begun and not resume:

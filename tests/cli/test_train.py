@@ -32,6 +32,7 @@ SENTENCES = [
 ]
 NAMES = ["Ann/B-person Lee/I-person sings/O", "In/O Rome/B-location it/O rains/O", "Nothing/O happens/O"]
 PRESETS = {
+    "dates_bahdanau": ("pairs", ["units=4", "embedding=4", "attention_units=3", "readout_units=4"], "AB-ba"),
     "pos_bilstm": ("pos", ["units=4", "embedding=5", "character_units=3", "character_embedding=3"], "The sea is old"),
     "ner_bilstm_crf": ("ner", ["units=4", "embedding=5", "character_units=3", "character_embedding=3"], "Ann in Rome"),
     "sentiment_bilstm": ("reviews", ["units=4", "embedding=5"], "A good film, isn't it?"),
@@ -48,7 +49,7 @@ LAST = "checkpoint.npz"
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a train and a valid part for each recipe."""
     root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(6)
-    for name in ("pos", "ner", "reviews", "digits", "letters", "words", "tunes", "weather"):
+    for name in ("pairs", "pos", "ner", "reviews", "digits", "letters", "words", "tunes", "weather"):
         (root / name).mkdir()
     columns = ["\n".join(word.replace("/", "\t") for word in line.split()) for line in SENTENCES]
     (root / "pos" / "train.tsv").write_text("\n\n".join(columns * 3) + "\n")
@@ -71,6 +72,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / "digits" / f"{part}-labels-idx1-ubyte").write_bytes(
             struct.pack(">BBBBI", 0, 0, 8, 1, count) + labels.tobytes()
         )
+        pairs = ["".join(row) for row in rng.choice(list("abAB-"), (count, 5))]
+        (root / "pairs" / f"{part}.tsv").write_text("".join(f"{pair}\t{pair[::-1].lower()}\n" for pair in pairs))
         text = "the sea is blue .\nthe old dog barks at the sea .\n\n"
         (root / "letters" / f"{part}.txt").write_text(text * 6)
         tunes = [f"M:2/4\nL:1/8\nK:{key}\nA2 c{'de' * i}|" if i != 3 else "?" for i in range(9) for key in "DGC"]
@@ -156,7 +159,7 @@ def test_a_preset_comes_out_of_every_recipe(preset: str, data: Path, trained: An
         lstm = {"input", "forget", "candidate", "output"}
         assert gates == ({"update", "reset", "candidate"} if preset == "pixels_gru" else lstm)
     metric = {"lm_shakespeare": "nats", "lm_wikitext2": "perplexity", "forecast_weather": "mse", "ner_bilstm_crf": "f1"}
-    metric["tunes_lstm"] = "nats"
+    metric |= {"tunes_lstm": "nats", "dates_bahdanau": "exact match"}
     assert metric.get(preset, "accuracy") in lines[-1]
 
 
@@ -261,6 +264,30 @@ def test_a_word_model_begins_with_the_frequencies_of_its_tokens(data: Path, tmp_
     total = counts.total() + len(task.tokens)
     for token in task.tokens:
         assert bias[token] == pytest.approx(np.log((counts[token] + 1) / total), rel=1e-3)
+
+
+def test_pairs_of_characters(data: Path, trained: Any, tmp_path: Path) -> None:
+    base = trained("dates_bahdanau") / "dates_bahdanau"
+    card = json.loads((base / "card.json").read_text())
+    assert card["vocabulary"]["source"] == "-ab", "as it is read: folded"
+    assert card["vocabulary"]["target"] == ["<start>", "<end>", "-", "a", "b"]
+    assert (card["vocabulary"]["longest_source"], card["vocabulary"]["longest_target"]) == (10, 11)
+    valid = tmp_path / "valid.tsv"
+    valid.write_text("abq\tab\naab\taa\n")
+    (found,) = [json.loads(ok("evaluate", base, "--data", valid, "--by", "script", "--json").stdout)]
+    assert found["examples"] == 2, "a character that was never seen counts as unknown"
+
+    further = ["train", "dates_bahdanau", "--data", data / "pairs", "--epochs", 1, "--batch-size", 4, "-q"]
+    ok(*further, "--from", base, "--out", tmp_path / "further")
+    one, other = weights(base), weights(tmp_path / "further" / "dates_bahdanau")
+    assert {name: each.shape for name, each in one.items()} == {name: each.shape for name, each in other.items()}
+    for pair, said in (
+        ("ab\tabc", "can produce only '-ab'"),
+        ("ab" * 9 + "\tab", "has 18 characters and dates_bahdanau"),
+    ):
+        valid.write_text(f"{pair}\n")
+        with_valid = ["--valid", valid, "--from", base, "--out", tmp_path / "refused"]
+        assert said in refused(1, *further, *with_valid)
 
 
 def test_another_seed_gives_other_weights(data: Path, trained: Any, tmp_path: Path) -> None:
@@ -380,7 +407,11 @@ def test_a_full_disk_during_a_checkpoint(data: Path, tmp_path: Path, monkeypatch
             ["pos_bilstm", "--data", "a.tsv", "--valid", "a.tsv", "--columns", "tag=4"],
             "a.tsv:1: expected at least 5",
         ),
-        (1, ["dates_bahdanau", "--data", "a.csv"], "is trained on data of its own making, by: python -m kerasrnn.zoo"),
+        (
+            2,
+            ["dates_bahdanau"],
+            "dates_bahdanau makes its data, by: python -m kerasrnn.zoo.dates.train --out runs/dates",
+        ),
         (1, ["sentiment_lstm", "--data", "a.csv", "--valid", "a.csv"], "a.csv has no column 'text'"),
         (1, ["lm_shakespeare", "--data", "a.txt", "--valid", "a.txt"], "50 streams of 128 steps need 6529"),
         (1, ["pos_bilstm", "--data", "latin.tsv", "--valid", "a.tsv"], "latin.tsv:1 is not UTF-8 text"),

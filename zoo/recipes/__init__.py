@@ -5,6 +5,7 @@ import importlib
 from typing import Any
 
 _WHERE = {
+    "dates_bahdanau": "characters",
     "forecast_weather": "forecasting",
     "lm_shakespeare": "language",
     "lm_wikitext2": "language",
@@ -21,7 +22,6 @@ _WHERE = {
     "translate_en_fr_luong": "translating",
     "translate_en_fr_plain": "translating",
 }
-_OF_ITS_OWN = {"dates_bahdanau": "python -m kerasrnn.zoo.dates.train --out runs/dates"}  # they make their data
 
 
 def names() -> list[str]:
@@ -41,8 +41,6 @@ def find(name: str) -> Any:
 
 def check(name: str) -> None:
     """Raise ValueError, with the nearest name, if no preset of that name has a recipe; this imports nothing."""
-    if name in _OF_ITS_OWN:
-        raise ValueError(f"{name} is trained on data of its own making, by: {_OF_ITS_OWN[name]}")
     if name not in _WHERE:
         near = difflib.get_close_matches(name, names(), n=1, cutoff=0.4)
         hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(names())}."

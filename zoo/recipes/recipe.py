@@ -41,6 +41,7 @@ class Recipe:
         finish: task and validation examples, called at the end, such as to calibrate probabilities.
         best: the metric that chooses the weights to keep; None for the last ones.
         lower: whether less of it is better.
+        made_by: the program that trained the preset as it is shipped, where that makes its data; None for this recipe.
         by: how the scores in the card are grouped, as in `kerasrnn evaluate --by`; None for not at all.
     """
 
@@ -58,6 +59,7 @@ class Recipe:
     finish: Callable[[Any, list[Any]], None] | None = None
     best: str | None = None
     lower: bool = False
+    made_by: str | None = None
     by: str | None = "length"
 
     def with_options(self, changes: Mapping[str, Any]) -> dict[str, Any]:

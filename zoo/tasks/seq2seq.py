@@ -119,6 +119,12 @@ class Seq2SeqTask(Task):
         columns = self.columns(columns)
         return read_pairs(path, columns.get("source", 0), columns.get("target", 1))
 
+    def check(self, examples: Sequence[Pair]) -> None:
+        super().check(examples)
+        for example in examples:
+            self._require_length(example.source)
+            self.encode_targets([example.target])
+
     def length(self, example: Pair) -> int:
         return len(self.table.ids(example.source))
 
@@ -133,8 +139,9 @@ class Seq2SeqTask(Task):
     def evaluate(self, examples: Sequence[Pair]) -> Scores:
         found = []
         for begin in range(0, len(examples), PART):
-            found += self.predict([example.source for example in examples[begin : begin + PART]])
-        right = [answer == example.target for answer, example in zip(found, examples, strict=True)]
+            texts = [example.source for example in examples[begin : begin + PART]]
+            found += self._predictions(texts, self.table.encode(texts))  # what it has never seen counts as unknown
+        right = [answer.text == example.target for answer, example in zip(found, examples, strict=True)]
         rows = np.stack([np.array(right, float), np.ones(len(right))], axis=1)
 
         def combine(sums: np.ndarray) -> dict[str, np.ndarray]:
@@ -171,8 +178,9 @@ class Seq2SeqTask(Task):
     def predictions(self, texts: Sequence[str]) -> list[Prediction]:
         """As `predict`, with confidence, tokens and alignment."""
         source = self.encode(texts)
-        if not len(source):
-            return []
+        return self._predictions(texts, source) if len(source) else []
+
+    def _predictions(self, texts: Sequence[str], source: np.ndarray) -> list[Prediction]:
         decoded = self.decode(source)
         tokens, lengths, log_probs = (keras.ops.convert_to_numpy(part) for part in decoded[:3])
         alignment = keras.ops.convert_to_numpy(decoded.extras["alignment"]) if self.decoder.attends else None
@@ -209,18 +217,21 @@ class Seq2SeqTask(Task):
         """Ids `(b, s)` of texts that the model was made for; anything else is an error that says why."""
         require_list(texts)
         for text in texts:
-            length = len(self.table.ids(text))
-            if length == 0:
-                raise self.empty(text)
-            if length > self.longest_source:
-                raise ValueError(
-                    f"the text has {length} {self.unit} and {self.name} was made for at most {self.longest_source}: "
-                    f"shorten {text[:40]!r}…"
-                )
+            self._require_length(text)
             if unknown := self.refused(text):
                 shown = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in unknown[:5])
                 raise ValueError(f"{self.name} has never seen {shown}: remove or replace it in {text!r}.")
         return self.table.encode(texts)
+
+    def _require_length(self, text: str) -> None:
+        length = len(self.table.ids(text))
+        if length == 0:
+            raise self.empty(text)
+        if length > self.longest_source:
+            raise ValueError(
+                f"the text has {length} {self.unit} and {self.name} was made for at most {self.longest_source}: "
+                f"shorten {text[:40]!r}…"
+            )
 
     def refused(self, text: str) -> list[str]:
         """The characters for which a source text is refused: here all that the table does not hold."""

@@ -22,7 +22,7 @@ DATES = "dates_bahdanau"
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True)
 @click.argument("names", nargs=-1)
 def main(data: Path, out: Path, names: tuple[str, ...]) -> None:
-    for name in names or (DATES, *recipes.names()):
+    for name in names or recipes.names():
         if name == DATES:
             if not (out / name / name / CARD).is_file():
                 _run("kerasrnn.zoo.dates.train", "--out", str(out / name))
