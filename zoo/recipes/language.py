@@ -55,8 +55,8 @@ def _words(texts: list[str], options: dict[str, Any]) -> dict[str, Any]:
         "notes": (
             "Perplexity 305 after the first epoch, 145 after the second, 123, then 108 after six, 104.5 after nine and "
             "103.5 after twelve. Trained with an estimate of the softmax (2,048 frequent words in full, 2,048 draws "
-            "for the others), from the frequencies of the words on; an earlier recipe, with a bias of zeros and another "
-            "estimate, had 1,011 after its first epoch. The perplexity is of the whole softmax."
+            "for the others), from the frequencies of the words on; an earlier recipe, with a bias of zeros and "
+            "another estimate, had 1,011 after its first epoch. The perplexity is of the whole softmax."
         ),
     }
 
