@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli_cases import ok, run
+from cli_cases import ok, refused_training, run
 
 from kerasrnn import zoo
 from kerasrnn.zoo.training.optimizer import WatchedAdamW
@@ -92,16 +92,6 @@ def options(preset: str, data: Path, out: Any, *more: Any) -> list[Any]:
     folder, settings, _ = PRESETS[preset]
     chosen = [part for setting in settings for part in ("--set", setting)]
     return ["train", preset, "--data", data / folder, "--out", out, *chosen, "--epochs", 3, "--batch-size", 4, *more]
-
-
-def refused(code: int, *arguments: Any) -> str:
-    result = run(*arguments)
-    assert (result.exit_code, result.stdout) == (code, ""), result.stderr
-    *said, line = result.stderr.splitlines()
-    assert all(" training and " in each or each.startswith(("round", "resumed")) for each in said), said
-    assert line.startswith("Error: ")
-    assert "Traceback" not in result.stderr
-    return line
 
 
 def log(folder: Path) -> list[dict[str, Any]]:
@@ -181,16 +171,16 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(
         patch.setattr(WatchedAdamW, "read", stopped)
         assert run(*options(preset, data, out)).exit_code == 1
     assert sorted(path.name for path in out.iterdir()) == [LAST, "log.jsonl"]
-    assert f"{out} holds a run: go on with --resume" in refused(2, *options(preset, data, out))
+    assert f"{out} holds a run: go on with --resume" in refused_training(2, *options(preset, data, out))
     checkpoint = (out / LAST).read_bytes()
     for change in (["--seed", 3], ["--set", "dropout=0.1"], ["--learning-rate", 0.5]):
         name = {"--seed": "seed", "--learning-rate": "learning_rate"}.get(change[0], "dropout")
-        error = refused(1, *options(preset, data, out, "--resume", *change))
+        error = refused_training(1, *options(preset, data, out, "--resume", *change))
         assert f"holds a run with other options ({name}): resume with the same options" in error
     shutil.copytree(data, tmp_path / "changed")
     for path in (tmp_path / "changed").glob(f"{PRESETS[preset][0]}/train.*"):
         path.write_text(path.read_text().replace("old", "new").replace("GABc", "GGBc"))
-    error = refused(1, *options(preset, tmp_path / "changed", out, "--resume"))
+    error = refused_training(1, *options(preset, tmp_path / "changed", out, "--resume"))
     assert "holds a run with other options (data): resume with the same options" in error
     assert (out / LAST).read_bytes() == checkpoint
 
@@ -287,7 +277,7 @@ def test_pairs_of_characters(data: Path, trained: Any, tmp_path: Path) -> None:
     ):
         valid.write_text(f"{pair}\n")
         with_valid = ["--valid", valid, "--from", base, "--out", tmp_path / "refused"]
-        assert said in refused(1, *further, *with_valid)
+        assert said in refused_training(1, *further, *with_valid)
 
 
 def test_another_seed_gives_other_weights(data: Path, trained: Any, tmp_path: Path) -> None:
@@ -319,12 +309,12 @@ def test_fine_tuning_keeps_the_vocabulary(data: Path, trained: Any, tmp_path: Pa
     assert 0 < distance < 0.05, "it began where the other ended"
 
     common[3] = tmp_path / "new"
-    error = refused(1, *common, *files, "--columns", "word=1", "--columns", "tag=2", "--set", "units=9")
+    error = refused_training(1, *common, *files, "--columns", "word=1", "--columns", "tag=2", "--set", "units=9")
     assert "the model of pos_bilstm keeps its units, 4: leave out units" in error
     reviews = data / "reviews" / "train.csv"
-    error = refused(1, "train", "sentiment_bilstm", "--data", reviews, "--valid", reviews, *common[2:])
+    error = refused_training(1, "train", "sentiment_bilstm", "--data", reviews, "--valid", reviews, *common[2:])
     assert "pos_bilstm is a tagger; sentiment_bilstm must begin with a classifier" in error
-    error = refused(1, *common, *files, "--columns", "word=1", "--columns", "tag=3")
+    error = refused_training(1, *common, *files, "--columns", "word=1", "--columns", "tag=3")
     assert "the tag 'x' was never seen in training; pos_bilstm knows ADJ, ADP" in error
 
 
@@ -344,9 +334,9 @@ def test_labels_that_are_in_one_part_only(data: Path, tmp_path: Path) -> None:
         return ["train", "sentiment_lstm", "--data", first, "--valid", second, "--out", tmp_path / "run", *settings]
 
     reviews = data / "reviews" / "train.csv"
-    error = refused(1, *files(reviews, tmp_path / "more.csv"))
+    error = refused_training(1, *files(reviews, tmp_path / "more.csv"))
     assert "the label '2' is none of sentiment_lstm's: negative, positive" in error
-    error = refused(1, *files(tmp_path / "one.csv", tmp_path / "one.csv"))
+    error = refused_training(1, *files(tmp_path / "one.csv", tmp_path / "one.csv"))
     assert "`labels` must name at least two labels; received ['positive']" in error
     assert not list((tmp_path / "run").iterdir())
     ok(*files(reviews, tmp_path / "one.csv"))  # a label that validation lacks is no fault
@@ -354,7 +344,7 @@ def test_labels_that_are_in_one_part_only(data: Path, tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite(data: Path, tmp_path: Path) -> None:
-    error = refused(1, *options("lm_shakespeare", data, tmp_path / "run", "--learning-rate", 1e38))
+    error = refused_training(1, *options("lm_shakespeare", data, tmp_path / "run", "--learning-rate", 1e38))
     assert "The loss became nan by step" in error or "The loss became inf by step" in error
     assert "lower the learning rate, then resume from the last checkpoint" in error
 
@@ -376,60 +366,13 @@ def test_a_full_disk_during_a_checkpoint(data: Path, tmp_path: Path, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", fills_up)
-        error = refused(1, *options("lm_shakespeare", data, out))
+        error = refused_training(1, *options("lm_shakespeare", data, out))
     assert error == f"Error: cannot write {out / LAST}: No space left on device"
     assert [path.name for path in out.iterdir()] == ["log.jsonl"]
     assert "resumed" not in ok(*options("lm_shakespeare", data, out, "--resume")).stderr
 
 
-@pytest.mark.parametrize(
-    ("code", "arguments", "message"),
-    [
-        (1, ["pos_bilst"], "no recipe 'pos_bilst'. Did you mean 'pos_bilstm'?"),
-        (2, ["pos_bilstm"], "give the data of pos_bilstm with --data: pos_ewt"),
-        (1, ["pos_bilstm", "--data", "gone"], "there is no gone: give a folder with the data of pos_bilstm, or a file"),
-        (1, ["pos_bilstm", "--data", "."], "holds no file for 'train': expected train.tsv,"),
-        (1, ["pos_bilstm", "--data", "a.tsv"], "there are no validation examples: give them with --valid FILE"),
-        (1, ["pos_bilstm", "--data", "a.tsv", "--set", "unit=3"], "pos_bilstm has no option 'unit'; it has epochs,"),
-        (1, ["pos_bilstm", "--data", "a.tsv", "--set", "units=x"], "option units: expected int, received 'x'"),
-        (2, ["pos_bilstm", "--data", "a.tsv", "--set", "units"], "'units' is not of the form NAME=VALUE"),
-        (1, ["pos_bilstm", "--data", "a.tsv", "--learning-rate", "nan"], "learning_rate: expected a positive number"),
-        (1, ["pos_bilstm", "--data", "a.tsv", "--set", "clip=0"], "option clip: expected a positive number"),
-        (
-            1,
-            ["pos_bilstm", "--data", "a.tsv", "--set", "average=1"],
-            "option average: expected a number from 0 to below",
-        ),
-        (2, ["pos_bilstm", "--data", "a.tsv", "--epochs", "0"], "--epochs"),
-        (1, ["pos_bilstm", "--data", "a.tsv", "--valid", "a.tsv", "--columns", "text=0"], "it reads word, tag"),
-        (
-            1,
-            ["pos_bilstm", "--data", "a.tsv", "--valid", "a.tsv", "--columns", "tag=4"],
-            "a.tsv:1: expected at least 5",
-        ),
-        (
-            2,
-            ["dates_bahdanau"],
-            "dates_bahdanau makes its data, by: python -m kerasrnn.zoo.dates.train --out runs/dates",
-        ),
-        (1, ["sentiment_lstm", "--data", "a.csv", "--valid", "a.csv"], "a.csv has no column 'text'"),
-        (1, ["lm_shakespeare", "--data", "a.txt", "--valid", "a.txt"], "50 streams of 128 steps need 6529"),
-        (1, ["pos_bilstm", "--data", "latin.tsv", "--valid", "a.tsv"], "latin.tsv:1 is not UTF-8 text"),
-    ],
-)
-def test_data_and_options_that_are_refused(
-    code: int, arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("a.tsv").write_text("a\tX\n")
-    Path("a.csv").write_text("a,b\n1,2\n")
-    Path("a.txt").write_text("a few letters\n")
-    Path("latin.tsv").write_bytes(b"na\xefve\tX\n")
-    assert message in refused(code, "train", *arguments, "--out", "run", "-q")
-    assert not Path("run").exists() or not list(Path("run").iterdir())
-
-
 def test_a_folder_that_holds_something_else(data: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    error = refused(2, *options("pos_bilstm", data, tmp_path, "--resume"))
+    error = refused_training(2, *options("pos_bilstm", data, tmp_path, "--resume"))
     assert "holds no checkpoint to resume: choose another folder" in error

@@ -75,3 +75,14 @@ def write_models(folder: Path) -> None:
     np.savez(folder / "pair.npz", key=x[:, :5], query=x)  # not in the order of the model
     np.savez(folder / "ordered.npz", x, x[:, :5])
     np.save(folder / "classes.npy", rng.integers(0, 3, (3, 7)))
+
+
+def refused_training(code: int, *arguments: Any) -> str:
+    """The line of an error after nothing but progress."""
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (code, ""), result.stderr
+    *said, line = result.stderr.splitlines()
+    assert all(" training and " in each or each.startswith(("round", "resumed")) for each in said), said
+    assert line.startswith("Error: ")
+    assert "Traceback" not in result.stderr
+    return line

@@ -9,40 +9,23 @@ import numpy as np
 from kerasrnn.zoo.dates.locales import UNSEEN
 from kerasrnn.zoo.dates.render import MAX_LENGTH, characters
 from kerasrnn.zoo.dates.sampling import Example
-from kerasrnn.zoo.tasks.seq2seq import END, START, Seq2SeqTask
-from kerasrnn.zoo.text import FIRST_CHARACTER, UNKNOWN
+from kerasrnn.zoo.recipes.characters import SIZES
+from kerasrnn.zoo.recipes.characters import card as text_to_text
+from kerasrnn.zoo.tasks.seq2seq import START, Seq2SeqTask
+from kerasrnn.zoo.text import UNKNOWN
 
 UNKNOWN_RATE = 0.002  # of the source characters in training, so that an unknown one means something
-TARGET = [START, END, *"0123456789-"]
+TARGET = "0123456789-"
 
 
 def card(units: int, dropout: float, locales: Sequence[str]) -> dict[str, Any]:
     """The card of an untrained model."""
     import babel
 
-    source = characters(locales)
-    return {
-        "name": "dates_bahdanau",
+    longest = MAX_LENGTH, len("2026-01-31") + 1  # and the end
+    made = text_to_text(characters(locales), TARGET, longest, units=units, dropout=dropout, **SIZES)
+    return made | {
         "title": "Dates as people write them, to ISO 8601",
-        "task": "seq2seq",
-        "builder": "seq2seq",
-        "arguments": {
-            "source_size": len(source) + FIRST_CHARACTER,
-            "target_size": len(TARGET) + 1,
-            "cell": "lstm",
-            "embedding": 64,
-            "encoder_units": units,
-            "decoder_units": units,
-            "attention_units": 64,
-            "readout_units": 64,
-            "dropout": dropout,
-        },
-        "vocabulary": {
-            "source": "".join(source),
-            "target": TARGET,
-            "longest_source": MAX_LENGTH,
-            "longest_target": len("2026-01-31") + 1,  # and the end
-        },
         "example": "dimanche 3 mai 1998",
         "data": (
             f"dates from 1000 to 2999 written in {len(locales)} locales (CLDR as in Babel {babel.__version__}, and "

@@ -137,6 +137,8 @@ class Seq2SeqTask(Task):
         return [source, np.hstack([start, written[:, :-1]])], written
 
     def evaluate(self, examples: Sequence[Pair]) -> Scores:
+        for example in examples:
+            self._require_length(example.source)
         found = []
         for begin in range(0, len(examples), PART):
             texts = [example.source for example in examples[begin : begin + PART]]

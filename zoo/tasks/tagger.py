@@ -153,28 +153,23 @@ def accuracy_scores(
 
     By label, it is that of the words that have the tag, and a sentence is whole if all of these are right.
     """
-    rows: list[list[int]] = []
-    labels = sorted({tag for example in examples for tag in example.tags})
-    by_label: dict[str, list[list[int]]] = {label: [] for label in labels}
-    for example, given in zip(examples, found, strict=True):
-        right = np.array([a == b for a, b in zip(example.tags, given, strict=True)], bool)
-        unknown = np.array([key(word) not in table.ids for word in example.words], bool)
-        tags = np.array(example.tags)
+    sentence = np.repeat(np.arange(len(examples)), [len(example.words) for example in examples])
+    tags = np.array([tag for example in examples for tag in example.tags])
+    right = tags == np.array([tag for given in found for tag in given])
+    unknown = np.array([key(word) not in table.ids for example in examples for word in example.words], bool)
 
-        def counts(of: np.ndarray, right: np.ndarray = right, unknown: np.ndarray = unknown) -> list[int]:
-            words = [right & of, of, right & unknown & of, unknown & of]
-            return [*(int(each.sum()) for each in words), int(right[of].all() and of.any()), int(of.any())]
-
-        rows.append(counts(np.ones(len(tags), bool)))
-        for label in labels:
-            by_label[label].append(counts(tags == label))
+    def counts(of: np.ndarray) -> np.ndarray:
+        """The statistics of some of the words, `(n, 6)`."""
+        columns = [right & of, of, right & unknown & of, unknown & of]
+        sums = [np.bincount(sentence[each], minlength=len(examples)) for each in columns]
+        return np.stack([*sums, (sums[0] == sums[1]) & (sums[1] > 0), sums[1] > 0], axis=1).astype(float)
 
     def combine(sums: np.ndarray) -> dict[str, np.ndarray]:
         named = {"accuracy": (0, 1), "accuracy of unknown words": (2, 3), "whole sentences": (4, 5)}
         return {name: ratio(sums[..., top], sums[..., bottom]) for name, (top, bottom) in named.items()}
 
-    parts = {"label": {label: np.array(each, float) for label, each in by_label.items()}}
-    return Scores(np.array(rows, float), combine, lengths, "accuracy", parts=parts, support=("words", 1))
+    parts = {"label": {str(label): counts(tags == label) for label in np.unique(tags)}}
+    return Scores(counts(np.ones(len(tags), bool)), combine, lengths, "accuracy", parts=parts, support=("words", 1))
 
 
 def entity_scores(examples: Sequence[Sentence], found: Sequence[Sequence[str]], lengths: np.ndarray) -> Scores:
