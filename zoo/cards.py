@@ -81,7 +81,8 @@ def shown(metric: str, value: float | None) -> str:
     """A metric as a reader expects it: a share in per cent, anything else as it is; – where there is none."""
     if value is None:
         return "–"
-    return f"{value:.2%}" if metric in SHARES or metric == "calibration error" else f"{value:.4g}"
+    kind = metric.partition(",")[0]  # without the way of decoding
+    return f"{value:.2%}" if kind in SHARES or kind == "calibration error" else f"{value:.4g}"
 
 
 def interval(metric: str, low: float | None, high: float | None) -> str:

@@ -43,6 +43,7 @@ def score(
     *,
     history: Path | None = None,
     columns: Mapping[str, Any] | None = None,
+    beam: int | None = None,
     by: str | None = None,
 ) -> dict[str, Any]:
     """`{"preset", "data", "examples", "metric", "metrics", "intervals", "by", "details"}` of a task on files.
@@ -58,6 +59,10 @@ def score(
         before = task.read(history, **dict(columns or {}))[-1]
         examples = [series.after(before, task.past) for series in examples]
         beside = {"history": before}
+    if beam is not None:
+        if not hasattr(task, "beam"):
+            raise ValueError(f"{task.name} searches with no beam: leave out --beam.")
+        beside = {"beam": beam}
     about = {"preset": task.name, "data": [path.name for path in files]}
     return about | task.evaluate(examples, **beside).report(by)
 
@@ -67,6 +72,7 @@ def write_score(
     found: Mapping[str, Any],
     data: Sequence[Path],
     history: Path | None = None,
+    beam: int | None = None,
     by: str | None = None,
 ) -> None:
     """Keep a result in the card of a preset folder, under the name of what it was measured on."""
@@ -78,10 +84,11 @@ def write_score(
         raise ValueError(f"these examples give no {main}: nothing was written.")
     named = "".join(f" --data {_named(each)}" for each in data)
     before = "" if history is None else f" --history {_named(history)}"
+    search = "" if beam is None else f" --beam {beam}"
     grouped = "" if by is None else f" --by {by}"
     if next(iter(card.get("metrics", {})), on) == on:  # the first set that it was scored on
         card["score"] = {"metric": main, "value": found["metrics"][main], "on": f"{on}, validation"}
-        card["evaluation"] = {"command": f"kerasrnn evaluate {card['name']}{named}{before}{grouped}"}
+        card["evaluation"] = {"command": f"kerasrnn evaluate {card['name']}{named}{before}{search}{grouped}"}
     rows = [
         {
             "of": name,

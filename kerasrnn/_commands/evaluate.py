@@ -14,6 +14,7 @@ from kerasrnn._terminal import Examples, console, echo_json, reports_errors
     epilog="""kerasrnn evaluate pos_bilstm --data pos_ewt/valid.tsv.gz
     kerasrnn evaluate runs/mine/pos_bilstm --data my.tsv --by length --json
     kerasrnn evaluate translate_en_fr_plain --data translation_en_fr --by length:11
+    kerasrnn evaluate translate_en_fr_luong --data translation_en_fr --beam 5
     kerasrnn evaluate forecast_weather --data valid.csv.gz --history train.csv.gz""",
 )
 @click.argument("preset")
@@ -26,6 +27,7 @@ from kerasrnn._terminal import Examples, console, echo_json, reports_errors
 )
 @click.option("--history", type=click.Path(path_type=Path), help="For a forecaster: what came before the data.")
 @click.option("--columns", multiple=True, metavar="ROLE=COLUMN", help="Where a column stands: word=0, text=review.")
+@click.option("--beam", type=click.IntRange(1), help="For texts to texts: also by a beam search of this width.")
 @click.option(
     "--by",
     metavar="GROUPING",
@@ -39,6 +41,7 @@ def evaluate(
     data: tuple[Path, ...],
     history: Path | None,
     columns: tuple[str, ...],
+    beam: int | None,
     by: str | None,
     as_json: bool,
     write: bool,
@@ -54,11 +57,11 @@ def evaluate(
         raise click.UsageError("--write changes the card of a preset folder: give its path.")
     task = load_task(preset)
     chosen = files_of(preset, data)  # the recipes import Keras, with all that TensorFlow has to say
-    found = score(task, chosen, history=history, columns=pairs(columns, "--columns"), by=by)
+    found = score(task, chosen, history=history, columns=pairs(columns, "--columns"), beam=beam, by=by)
     if write:
         from kerasrnn.zoo.scoring import write_score
 
-        write_score(Path(preset), found, data, history, by)
+        write_score(Path(preset), found, data, history, beam, by)
     if as_json:
         echo_json(found)
         return

@@ -159,6 +159,18 @@ def test_evaluate_by_script(here: Path) -> None:
     assert found["metrics"]["exact match"] == 1
 
 
+def test_evaluate_by_a_beam_too(here: Path) -> None:
+    Path("dates.tsv").write_text("3 mai 1998\t1998-05-03\n5 de agosto de 2026\t2026-08-04\n", encoding="utf-8")
+    arguments = ["evaluate", "dates_bahdanau", "--data", "dates.tsv", "--beam", "4"]
+    (found,) = rows(ok(*arguments, "--json").stdout)
+    assert found["metrics"] == {"exact match": 0.5, "exact match, beam of 4": 0.5}
+    assert "exact match, beam of 4   50.00%" in ok(*arguments).stdout
+    zoo.from_preset("dates_bahdanau").save("dates")
+    ok("evaluate", "dates", "--data", "dates.tsv", "--beam", "4", "--write")
+    card = zoo.card("dates")
+    assert card["evaluation"]["command"].endswith("dates.tsv --beam 4")
+
+
 def test_evaluate_a_forecaster_with_what_came_before(here: Path) -> None:
     (alone,) = rows(ok("evaluate", "weather", "--data", "hours.csv", "--json").stdout)
     (joined,) = rows(ok("evaluate", "weather", "--data", "hours.csv", "--history", "history.csv", "--json").stdout)
@@ -222,6 +234,7 @@ def test_evaluate_writes_the_card(here: Path) -> None:
         (2, ["pos"], "--data"),
         (1, ["pos", "--data", "gone"], "there is no gone: give a file of examples, or a folder with a valid part"),
         (1, ["pos", "--data", "pos"], "holds no file for 'valid': expected valid.*"),
+        (1, ["pos", "--data", "tags", "--beam", "2"], "pos searches with no beam: leave out --beam"),
         (1, ["pos", "--data", "tags", "--by", "meter"], "cannot be scored by meter; they can by length, script, label"),
         (1, ["pos", "--data", "tags", "--by", "length:9,4"], "expected rising lengths, as in length:6,11"),
         (1, ["pos", "--data", "tags", "--by", "length:x"], "received length:x"),

@@ -205,6 +205,20 @@ def test_a_beam_of_one_is_greedy(task: TranslatorTask) -> None:
     assert all(len(each.texts) == 3 for each in task.beam(TEXTS[:2], 3))
 
 
+def test_scores_of_a_beam_are_beside_those_of_the_greedy_texts(task: TranslatorTask) -> None:
+    pairs = [Pair(TEXTS[i], text) for i, text in [(0, FRENCH[2]), (1, FRENCH[0]), (1, FRENCH[1]), (2, FRENCH[3])]]
+    greedy, found = task.evaluate(pairs).metrics(), task.evaluate(pairs, beam=3).metrics()
+    assert found.items() > greedy.items()
+    references = [FRENCH[2:3], FRENCH[:2], FRENCH[3:4]]
+    for beam in (1, 3):
+        texts = [each.texts[0] for each in task.beam(TEXTS[:3], beam)]
+        turned = [[row[i] if i < len(row) else None for row in references] for i in range(2)]
+        expected = BLEU().corpus_score(texts, turned).score
+        name = f"BLEU, beam of {beam}"
+        assert task.evaluate(pairs, beam=beam).metrics()[name] == pytest.approx(expected)
+    assert texts != task.predict(TEXTS[:3]), "a wider search finds something else"
+
+
 def test_what_was_read_is_text_that_can_be_read_again(task: TranslatorTask) -> None:
     (found,) = task.predictions(["  Où  est l’eau chaude ?"])
     assert found.read == normal("Où est l'eau chaude ?")

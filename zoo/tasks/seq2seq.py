@@ -136,22 +136,38 @@ class Seq2SeqTask(Task):
         source = self.table.encode([example.source for example in examples], length)
         return [source, np.hstack([start, written[:, :-1]])], written
 
-    def evaluate(self, examples: Sequence[Pair]) -> Scores:
-        for example in examples:
-            self._require_length(example.source)
-        found = []
-        for begin in range(0, len(examples), PART):
-            texts = [example.source for example in examples[begin : begin + PART]]
-            found += self._predictions(texts, self.table.encode(texts))  # what it has never seen counts as unknown
-        right = [answer.text == example.target for answer, example in zip(found, examples, strict=True)]
-        rows = np.stack([np.array(right, float), np.ones(len(right))], axis=1)
+    def evaluate(self, examples: Sequence[Pair], beam: int | None = None) -> Scores:
+        """The texts that are answered exactly; with `beam`, also by a search of that width."""
+        found = self.decodings([example.source for example in examples], beam)
+        targets = [example.target for example in examples]
+        right = [[text == target for text, target in zip(each, targets, strict=True)] for each in found.values()]
+        rows = np.array([*right, [True] * len(targets)], float).T
 
         def combine(sums: np.ndarray) -> dict[str, np.ndarray]:
-            return {"exact match": ratio(sums[..., 0], sums[..., 1])}
+            return {f"exact match{way}": ratio(sums[..., i], sums[..., -1]) for i, way in enumerate(found)}
 
         lengths = np.array([self.length(example) for example in examples])
         groups = {"script": [script_of(example.source) for example in examples]}
         return Scores(rows, combine, lengths, "exact match", groups=groups)
+
+    def decodings(self, texts: Sequence[str], beam: int | None = None) -> dict[str, list[str]]:
+        """What is written to each text: greedily under "", and with `beam` the best of the search under its name.
+
+        What the model has never seen is read as unknown.
+
+        Raises:
+            ValueError: an empty text, one that is too long, or a beam narrower than 1.
+        """
+        for text in texts:
+            self._require_length(text)
+        found: dict[str, list[str]] = {"": []} | ({} if beam is None else {f", beam of {beam}": []})
+        for begin in range(0, len(texts), PART):
+            part = texts[begin : begin + PART]
+            source = self.table.encode(part)
+            found[""] += [each.text for each in self._predictions(part, source)]
+            if beam is not None:
+                found[f", beam of {beam}"] += [each.texts[0] for each in self._beams(source, beam)]
+        return found
 
     def answers(self, texts: Sequence[str], **options: Any) -> list[Answer]:
         given = self.only(options, "beam", "nbest")
@@ -202,8 +218,9 @@ class Seq2SeqTask(Task):
             ValueError: as `predict`, or a width below 1.
         """
         source = self.encode(texts)
-        if not len(source):
-            return []
+        return self._beams(source, width) if len(source) else []
+
+    def _beams(self, source: np.ndarray, width: int) -> list[Beam]:
         found = self.decoder.beam(source, width)
         history = [keras.ops.convert_to_numpy(part) for part in found.history]
         written, lengths = (keras.ops.convert_to_numpy(part) for part in (found.tokens, found.lengths))

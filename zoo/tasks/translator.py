@@ -12,7 +12,7 @@ from kerasrnn.zoo.evaluation import Scores
 from kerasrnn.zoo.pieces import BEGINS, PieceTable, joined, normal
 from kerasrnn.zoo.readers.files import suffix
 from kerasrnn.zoo.readers.tables import Pair, rows
-from kerasrnn.zoo.tasks.seq2seq import END, PART, START, Seq2SeqTask
+from kerasrnn.zoo.tasks.seq2seq import END, START, Seq2SeqTask
 from kerasrnn.zoo.text import UNKNOWN, script_of
 
 GRID = (8, 10, 12, 14, 16, 20, 24, 32, 48, 128)  # lengths to which source and target are padded
@@ -70,27 +70,35 @@ class TranslatorTask(Seq2SeqTask):
             source = np.where((rng.random(source.shape) < rate) & (source > 0), UNKNOWN, source)
         return [source, np.hstack([start, written[:, :-1]])], written
 
-    def evaluate(self, examples: Sequence[Pair]) -> Scores:
-        """BLEU of each distinct sentence against all its translations, and of each pair by itself."""
+    def evaluate(self, examples: Sequence[Pair], beam: int | None = None) -> Scores:
+        """BLEU of each distinct sentence against all its translations, and of each pair by itself.
+
+        With `beam`, the same also of the best of a search of that width.
+        """
         references: dict[str, list[str]] = {}
         for example in examples:
             references.setdefault(example.source, []).append(example.target)
         sources = sorted(references, key=lambda text: len(self.table.ids(text)))
-        found: list[str] = []
-        for begin in range(0, len(sources), PART):
-            found += self.predict(sources[begin : begin + PART])
-        sums = []
-        for source, translation in zip(sources, found, strict=True):
-            each = [statistics(translation, [reference]) for reference in references[source]]
-            sums.append(np.concatenate([statistics(translation, references[source]), np.sum(each, axis=0)]))
+        found = self.decodings(sources, beam)
+        sums = np.array([
+            np.concatenate([counts(translation, references[source]) for translation in translations])
+            for source, *translations in zip(sources, *found.values(), strict=True)
+        ])
+        names = [f"BLEU{kind}{way}" for way in found for kind in ("", ", one reference")]
 
         def combine(total: np.ndarray) -> dict[str, np.ndarray]:
-            return {"BLEU": bleu(total[..., :STATISTICS]), "BLEU, one reference": bleu(total[..., STATISTICS:])}
+            return {name: bleu(total[..., i * STATISTICS :][..., :STATISTICS]) for i, name in enumerate(names)}
 
         lengths = np.array([len(normal(source).split(" ")) for source in sources])
         details = {"references": float(np.mean([len(each) for each in references.values()]))}
         groups = {"script": [script_of(source) for source in sources]}
-        return Scores(np.array(sums), combine, lengths, "BLEU", groups=groups, details=details)
+        return Scores(sums, combine, lengths, "BLEU", groups=groups, details=details)
+
+
+def counts(translation: str, references: Sequence[str]) -> np.ndarray:
+    """What a translation adds to both kinds of BLEU: with all references at once, and with each by itself."""
+    each = [statistics(translation, [reference]) for reference in references]
+    return np.concatenate([statistics(translation, references), np.sum(each, axis=0)])
 
 
 def read_translations(path: Path, source: str | int = 0, target: str | int = 1) -> list[Pair]:
