@@ -11,6 +11,7 @@ from kerasrnn.layers.crf_decoder import CRFDecoder
 from kerasrnn.layers.esn import ESN, ESNCell
 from kerasrnn.layers.gated_cell import GatedCell
 from kerasrnn.layers.gru import GRU, GRUCell
+from kerasrnn.layers.hashed_pairs import HashedPairs
 from kerasrnn.layers.ind_rnn import IndRNN, IndRNNCell
 from kerasrnn.layers.layer_norm_gru import LayerNormGRU, LayerNormGRUCell
 from kerasrnn.layers.layer_norm_lstm import LayerNormLSTM, LayerNormLSTMCell
@@ -44,6 +45,7 @@ __all__ = [
     "ESNCell",
     "GRUCell",
     "GatedCell",
+    "HashedPairs",
     "IndRNN",
     "IndRNNCell",
     "LSTMCell",

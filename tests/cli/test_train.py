@@ -19,7 +19,9 @@ import pytest
 from cli_cases import ok, refused_training, run
 
 from kerasrnn import zoo
+from kerasrnn.layers import HashedPairs
 from kerasrnn.zoo.training.optimizer import WatchedAdamW
+from kerasrnn.zoo.naive_bayes import pair_ratios
 from kerasrnn.zoo.word_vectors import word_vectors
 
 SENTENCES = [
@@ -35,7 +37,7 @@ PRESETS = {
     "dates_bahdanau": ("pairs", ["units=4", "embedding=4", "attention_units=3", "readout_units=4"], "AB-ba"),
     "pos_bilstm": ("pos", ["units=4", "embedding=5", "character_units=3", "character_embedding=3"], "The sea is old"),
     "ner_bilstm_crf": ("ner", ["units=4", "embedding=5", "character_units=3", "character_embedding=3"], "Ann in Rome"),
-    "sentiment_bilstm": ("reviews", ["units=4", "embedding=5"], "A good film, isn't it?"),
+    "sentiment_bilstm": ("reviews", ["units=4", "embedding=5", "pairs=512"], "A good film, isn't it?"),
     "pixels_gru": ("digits", ["units=4"], None),
     "lm_shakespeare": ("letters", ["units=4", "embedding=3", "steps=8"], "the s"),
     "lm_wikitext2": ("words", ["units=4", "embedding=3", "steps=5", "samples=6"], "the sea is"),
@@ -232,7 +234,7 @@ def test_another_process_makes_the_same_bits_and_shows_its_progress_on_a_termina
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
-def test_an_embedding_begins_with_vectors_of_the_training_words(data: Path, tmp_path: Path) -> None:
+def test_embeddings_begin_with_what_the_training_texts_say(data: Path, tmp_path: Path) -> None:
     ok(
         *options(
             "sentiment_bilstm", data, tmp_path, "--learning-rate", "1e-12", "--epochs", 1, "--set", "word_vectors=0.3"
@@ -244,6 +246,10 @@ def test_an_embedding_begins_with_vectors_of_the_training_words(data: Path, tmp_
     found = np.asarray(task.model.get_layer("word_embedding").embeddings)
     assert np.abs(found[2:]).max() > 0.1
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)  # the file holds float16
+    labels = np.arange(30) % 2
+    found = np.asarray(task.model.get_layer("pair_embedding").embeddings)
+    np.testing.assert_allclose(found, pair_ratios(texts, labels, HashedPairs(512), 512), rtol=1e-3, atol=1e-6)
+    assert np.abs(found).max() > 0.01
 
 
 def test_a_word_model_begins_with_the_frequencies_of_its_tokens(data: Path, tmp_path: Path) -> None:

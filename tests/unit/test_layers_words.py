@@ -1,4 +1,4 @@
-"""`SpelledWords` and `TiedDense`: what they compute, their masks, and models of them that come back from a file."""
+"""`SpelledWords`, `HashedPairs` and `TiedDense`: what they compute, their masks, and models of them that come back from a file."""
 
 from pathlib import Path
 
@@ -51,6 +51,24 @@ def test_words_without_characters_are_masked() -> None:
 def test_an_unknown_cell_is_refused() -> None:
     with pytest.raises(ValueError, match="`cell` must be one of lstm, gru, simple_rnn"):
         layers.SpelledWords(7, cell="lstn")
+
+
+def test_pairs_are_those_of_a_plain_loop(rng: np.random.Generator) -> None:
+    """With ids up to the greatest whose product is still an int32."""
+    buckets = 2**18
+    ids = rng.integers(1, 179_000, (3, 9))
+    ids[1, 5:], ids[2, 0] = 0, 0
+    found = ops.convert_to_numpy(layers.HashedPairs(buckets)(ids))
+    for row in range(3):
+        for t in range(9):
+            before, now = (int(ids[row, t - 1]) if t else 0), int(ids[row, t])
+            assert found[row, t] == (1 + (11_971 * before + now) % (buckets - 1) if now else 0)
+    assert found.max() < buckets
+
+
+def test_buckets_are_more_than_that_of_the_padding() -> None:
+    with pytest.raises(ValueError, match="`buckets` must be at least 2; received 1"):
+        layers.HashedPairs(1)
 
 
 def test_the_output_is_the_table_transposed() -> None:

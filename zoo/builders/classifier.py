@@ -15,6 +15,7 @@ def classifier(
     *,
     labels: Sequence[str],
     word_size: int = 0,
+    pairs: int = 0,
     features: int = 0,
     cell: str = "lstm",
     bidirectional: bool = False,
@@ -34,6 +35,8 @@ def classifier(
     Args:
         labels: in the order of the outputs.
         word_size: ids of words, padding included; 0 for a model that reads numbers.
+        pairs: buckets of `kerasrnn.layers.HashedPairs`, for an embedding of each word with the one before it, beside
+            that of the words: a number a pair for two labels, else one a label; 0 for none.
         features: numbers a step; 0 for a model that reads words.
         cell: "lstm", "gru", "simple_rnn" and others of `kerasrnn.layers`.
         bidirectional, depth, units: of the recurrent layers; `units` in each direction.
@@ -55,6 +58,8 @@ def classifier(
     """
     if bool(word_size) == bool(features):
         raise ValueError(f"give either `word_size` or `features`; received {word_size} and {features}.")
+    if pairs and not word_size:
+        raise ValueError(f"`pairs` are of words: give `word_size` too; received pairs={pairs}.")
     if pooling not in POOLINGS:
         raise ValueError(f"`pooling` must be one of {', '.join(POOLINGS)}; received {pooling!r}.")
     if len(labels) < 2:
@@ -62,6 +67,11 @@ def classifier(
     if word_size:
         inputs = keras.Input((None,), dtype="int32", name="words")
         x = keras.layers.Embedding(word_size, embedding, mask_zero=True, name="word_embedding")(inputs)
+        if pairs:
+            hashed = layers.HashedPairs(pairs, name="pairs")(inputs)
+            width = 1 if len(labels) == 2 else len(labels)
+            told = keras.layers.Embedding(pairs, width, mask_zero=True, name="pair_embedding")(hashed)
+            x = keras.layers.Concatenate(name="words_and_pairs")([x, told])
         x = keras.layers.Dropout(dropout, name="word_dropout")(x)
     else:
         inputs = keras.Input((None, features), name="values")

@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from kerasrnn.zoo.naive_bayes import pair_ratios
 from kerasrnn.zoo.recipes.recipe import Recipe
 from kerasrnn.zoo.tasks.classifier import Example, read_labelled, read_pixels
 from kerasrnn.zoo.word_vectors import word_vectors
@@ -16,8 +19,11 @@ VECTORS = (
 )
 TRIED = {  # with the accuracy on the validation part
     "sentiment_bilstm": (
-        "Accuracy 88.9 % after the second of three epochs. With random vectors instead (word_vectors=0) 87.8 %, at "
-        "two strengths of dropout; with 128 dimensions for 30,000 words 88.9 %."
+        "Beside each word it reads, as one number, how much the word before and this one speak for a label together: "
+        "at first the logarithm of how much more often the pair is in positive reviews than in negative ones, of the "
+        "31,130 pairs that are in at least 20 reviews. Accuracy 90.1 % after the second of three epochs; without the "
+        "pairs (pairs=0) 88.9 %, and with random vectors of words besides (word_vectors=0) 87.8 %, at two strengths of "
+        "dropout; with 128 dimensions for 30,000 words and without pairs 88.9 %."
     ),
     "sentiment_gru": "For comparison with sentiment_lstm and sentiment_rnn, which have as many recurrent weights.",
     "sentiment_lstm": "For comparison with sentiment_gru and sentiment_rnn, which have as many recurrent weights.",
@@ -56,6 +62,7 @@ def _reviews(name: str, pooling: str) -> Callable[[list[Example], dict[str, Any]
                 "word_size": table.size,
                 "pooling": pooling,
                 **{key: options[key] for key in ("cell", "bidirectional", "units", "embedding", "dropout")},
+                **({"pairs": options["pairs"]} if options.get("pairs") else {}),
             },
             "vocabulary": table.to_card() | {"names": NAMES, "unknown_rate": options["unknown_rate"]},
             "example": "It begins slowly, but then it is wonderful: one of the best films I have seen this year.",
@@ -92,12 +99,18 @@ def _pixels(examples: list[Example], options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _start(task: Any, examples: list[Example], options: Mapping[str, Any]) -> None:
-    """Give the embedding vectors of words that stand in like surroundings in the training examples."""
-    if not options["word_vectors"]:
+    """Embeddings to begin with: of words by the company that they keep, of pairs by the labels of their texts."""
+    if not (options["word_vectors"] or options.get("pairs")):
         return
     texts = [task.table.encode([each.content])[0] for each in examples]
-    vectors = word_vectors(texts, task.table.size, options["embedding"], window=options["window"], seed=options["seed"])
-    task.model.get_layer("word_embedding").embeddings.assign(options["word_vectors"] * vectors)
+    if options.get("pairs"):
+        labels = np.array([task.labels.index(each.label) for each in examples])
+        ratios = pair_ratios(texts, labels, task.model.get_layer("pairs"), options["pairs"])
+        task.model.get_layer("pair_embedding").embeddings.assign(ratios)
+    if options["word_vectors"]:
+        size, width = task.table.size, options["embedding"]
+        vectors = word_vectors(texts, size, width, window=options["window"], seed=options["seed"])
+        task.model.get_layer("word_embedding").embeddings.assign(options["word_vectors"] * vectors)
 
 
 def _finish(task: Any, held_out: list[Example]) -> None:
@@ -135,7 +148,9 @@ def _review_recipe(name: str, pooling: str, **options: Any) -> Recipe:
 
 
 RECIPES = {
-    "sentiment_bilstm": _review_recipe("sentiment_bilstm", "attention", cell="lstm", bidirectional=True, units=64),
+    "sentiment_bilstm": _review_recipe(
+        "sentiment_bilstm", "attention", cell="lstm", bidirectional=True, units=64, pairs=2**19
+    ),
     # The recurrent layers of these three have about 33,000 weights each.
     "sentiment_rnn": _review_recipe("sentiment_rnn", "last", cell="simple_rnn", units=152, learning_rate=5e-4),
     "sentiment_gru": _review_recipe("sentiment_gru", "last", cell="gru", units=78),
