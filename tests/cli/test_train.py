@@ -20,8 +20,8 @@ from cli_cases import ok, refused_training, run
 
 from kerasrnn import zoo
 from kerasrnn.layers import HashedPairs
-from kerasrnn.zoo.training.optimizer import WatchedAdamW
 from kerasrnn.zoo.naive_bayes import pair_ratios
+from kerasrnn.zoo.training.optimizer import WatchedAdamW
 from kerasrnn.zoo.word_vectors import word_vectors
 
 SENTENCES = [

@@ -1,4 +1,4 @@
-"""`SpelledWords`, `HashedPairs` and `TiedDense`: what they compute, their masks, and models of them that come back from a file."""
+"""`SpelledWords`, `HashedPairs` and `TiedDense`: what they compute, masks, and models of them from a file."""
 
 from pathlib import Path
 

@@ -80,10 +80,12 @@ class TranslatorTask(Seq2SeqTask):
             references.setdefault(example.source, []).append(example.target)
         sources = sorted(references, key=lambda text: len(self.table.ids(text)))
         found = self.decodings(sources, beam)
-        sums = np.array([
-            np.concatenate([counts(translation, references[source]) for translation in translations])
-            for source, *translations in zip(sources, *found.values(), strict=True)
-        ])
+        sums = np.array(
+            [
+                np.concatenate([counts(translation, references[source]) for translation in translations])
+                for source, *translations in zip(sources, *found.values(), strict=True)
+            ]
+        )
         names = [f"BLEU{kind}{way}" for way in found for kind in ("", ", one reference")]
 
         def combine(total: np.ndarray) -> dict[str, np.ndarray]:
