@@ -47,8 +47,10 @@ def _card(series: list[Series], options: dict[str, Any]) -> dict[str, Any]:
         "split": "70 / 10 / 20 % by time; values in standard deviations of the training part",
         "notes": (
             "In an earlier run, with the time of year as an input and 64 units, it learned the three years by heart. "
-            "The validation part (October 2012 to March 2013) is harder than the training part, for persistence too; "
-            "published figures (LSTMa 0.131) are of the test part."
+            "The published figures (LSTMa 0.131) are of the test part, March to December 2013. The validation part, "
+            "October 2012 to March 2013, is far harder: persistence has 0.318 on it. In the months of the test part a "
+            "year earlier, trained by this recipe on what came before them, it has 0.075, persistence 0.170 and a "
+            "linear model 0.079 (docs/zoo.md)."
         ),
     }
 
