@@ -171,10 +171,14 @@ class Session(Picture):
             self.say(f"no font here has {script}: install one that has to see it drawn")
         return captured
 
-    def _tokens(self, captured: Any) -> Any:
-        """The strings along a layer's steps; the one query of a layer that pools is called what it led to."""
-        steps = captured.mask.shape[1]
-        tokens = self.observed.along(captured.layer)
+    def names(self, captured: Any, tokens: list[list[str]]) -> list[list[str]] | None:
+        """Tokens as the names of a capture's steps; the one step of a layer or an output that pools has the answer's.
+
+        None where they name something else: a row may be a word, say, and not a text.
+        """
+        rows, steps = captured.mask.shape
+        if rows != len(tokens):
+            return None
         if all(len(row) <= steps for row in tokens):
             return tokens
         return [[each.text] for each in self.observed.predictions] if steps == 1 else None
@@ -190,14 +194,21 @@ class Session(Picture):
         for name in names:
             if name not in found:
                 try:
-                    found[name] = self.capture(how, layer=name)
+                    other = self.capture(how, layer=name)
                 except ValueError as error:
                     self.say(f"layer {name} is left out: {error}")
+                    continue
+                if len(other.mask) == len(first.mask):
+                    found[name] = other
+                else:
+                    self.say(
+                        f"layer {name} is left out: it has {len(other.mask)} rows and {first.layer} {len(first.mask)}"
+                    )
         order = {name: number for number, name in enumerate(names)}
         return sorted(found.values(), key=lambda capture: order.get(capture.layer, -1))
 
     def _along(self, captured: Any) -> dict[str, Any]:
-        named = {"tokens": self._tokens(captured)}
+        named = {"tokens": self.names(captured, self.observed.along(captured.layer))}
         return named if captured.source_mask is None else named | {"source_tokens": self.observed.source_tokens}
 
     def _windowed(self, captured: Any) -> Any:

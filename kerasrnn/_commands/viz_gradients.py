@@ -175,7 +175,10 @@ def _jacobian(session: Session) -> None:
     session.only_row()
     capture = session.capture(
         capture_jacobian,
-        along=lambda observed, found: {"tokens": observed.tokens, "source_tokens": _read(observed, found.layer)},
+        along=lambda observed, found: {
+            "tokens": session.names(found, observed.tokens),
+            "source_tokens": observed.read_by(found.layer),
+        },
         target=session.targets,
     )
     row = session.row
@@ -215,7 +218,7 @@ def _saliency(session: Session, at: int | None, method: str, points: int) -> Non
     session.only_row()
     capture = session.capture(
         capture_saliency,
-        along=lambda observed, found: {"tokens": _read(observed, found.layer)},
+        along=lambda observed, found: {"tokens": observed.read_by(found.layer)},
         at=at,
         target=session.targets,
         method=method,
@@ -263,12 +266,6 @@ def _weights(session: Session, at: int | None) -> None:
         return table(["weights", "gradient", "over the weight"], rows, title)
 
     session.finish(figure, found, terminal=in_terminal)
-
-
-def _read(observed: Any, layer: str) -> list[list[str]]:
-    """What a layer reads at each step: in a decoder, the token before."""
-    along = observed.along(layer)
-    return along if along is not observed.tokens else [["<start>", *row[:-1]] for row in along]
 
 
 def _figure(value: float | None) -> str:

@@ -45,6 +45,8 @@ class SpelledWords(keras.layers.Layer):
     Reference: G. Lample et al., Neural architectures for named entity recognition, NAACL 2016, section 4.1.
     """
 
+    folds_steps = True  # its reader has a row a word: who watches a model looks at the layers of whole rows first
+
     def __init__(
         self, size: int, embedding: int = 25, units: int = 25, cell: str = "lstm", dropout: float = 0.0, **kwargs: Any
     ) -> None:

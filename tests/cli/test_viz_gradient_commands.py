@@ -46,6 +46,37 @@ def test_saliency_says_how_complete_it_is(here: Path) -> None:
     assert "dimanche" not in text
 
 
+@pytest.mark.parametrize("preset", ["pos_bilstm", "sentiment_bilstm", "sentiment_gru", "lm_shakespeare"])
+def test_names_along_what_a_layer_reads(preset: str, here: Path) -> None:
+    text = "So I like it"
+    read = ["\n", *text[:-1]] if preset == "lm_shakespeare" else text.split()
+    for kind, name in {"saliency": "tokens", "jacobian": "source_tokens"}.items():
+        ok("viz", "gradients", preset, text, "--kind", kind, "--data", "found.npz", "-o", f"{kind}.png")
+        assert data_of(here / "found.npz")[name].tolist() == [read]
+    written = data_of(here / "found.npz")["tokens"].tolist()
+    if preset.startswith("sentiment"):
+        assert written in ([["negative"]], [["positive"]]), "the label is what there is at the output"
+    else:
+        assert written == [read]
+
+
+def test_what_a_layer_of_whole_rows_does_comes_first(here: Path) -> None:
+    """The layer that spells has a row a word, so it is shown only where it is asked for, and then without names."""
+    arguments = ["pos_bilstm", "So I like it"]
+    for command in (["gates"], ["gradients"], ["gradients", "--kind", "saliency"]):
+        found = json.loads(ok("viz", *command, *arguments, "--json").stdout)
+        assert found["layer"] == "encoder"
+    ok("viz", "gates", *arguments, "--layer", "reader", "--data", "reader.npz")
+    data = data_of(here / "reader.npz")
+    assert data["mask"].shape == (4, 16) and data["mask"].sum(axis=1).tolist() == [2, 1, 4, 2]
+    assert "tokens" not in data
+    assert "layer encoder, the first to run along whole rows (others: reader)" in ok("viz", "gates", *arguments).stderr
+    error = run("viz", "gradients", *arguments, "--kind", "saliency", "--layer", "reader").stderr
+    assert "expected one whose rows are those of the batch, 1; 'reader' reads 4" in error
+    page = ok("viz", "gates", *arguments, "-o", "gates.html").stderr
+    assert "layer reader is left out: it has 4 rows and encoder 1" in page
+
+
 def test_rows_of_a_batch(here: Path, models: Path) -> None:
     arguments = ["viz", "gradients", models / "tagger.keras", "--input", models / "steps.npy"]
     result = ok(*arguments, "--all-rows", "--data", "b.npz", "--json")

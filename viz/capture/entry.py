@@ -71,6 +71,11 @@ class Entry:
         observed.compare(outputs, self.label)
         if len(shape) != 3:
             raise ValueError(f"layer: expected vectors (b, t, d) to enter {self.label!r}, received {tuple(shape)}")
+        rows = keras.tree.flatten(observed.inputs)[0].shape[0]
+        if shape[0] != rows:
+            raise ValueError(
+                f"layer: expected one whose rows are those of the batch, {rows}; {self.label!r} reads {shape[0]}"
+            )
         mask = flat_mask(self._mask)
         self.mask = np.ones(shape[:2], bool) if mask is None else to_numpy(mask)
 

@@ -87,7 +87,7 @@ def _memory(prefix: str, cell: Any) -> dict[str, dict[str, Any]]:
 
 
 class Choice:
-    """Which call of which layer is captured: the one asked for, or the first to run.
+    """Which call of which layer is captured: the one asked for, or the first to run whose rows are the batch's.
 
     Args:
         sites: all layers in question.
@@ -98,11 +98,12 @@ class Choice:
     def __init__(self, sites: list[Site], site: Site | None, number: int) -> None:
         self.sites, self.site, self._number = sites, site, number
         self._asked = site is not None
+        self._folded = any(each.folded for each in sites) and not all(each.folded for each in sites)
         self._calls: dict[tuple[int, str], int] = {}
 
     def take(self, site: Site, prefix: str = "") -> bool:
         """Count a call of `site`, and say whether it is the one to capture."""
-        if self.site is None:
+        if self.site is None and not (self._folded and site.folded):
             self.site = site
         self._calls[id(site), prefix] = self._calls.get((id(site), prefix), 0) + 1
         return site is self.site and self._calls[id(site), prefix] == self._number
@@ -155,9 +156,8 @@ class Choice:
         parts = []
         others = [site.name for site in self.sites if site is not self.site]
         if not self._asked:
-            parts.append(
-                f"layer {self.site.name}, the first to run" + (f" (others: {', '.join(others)})" * bool(others))
-            )
+            first = "the first to run along whole rows" if self._folded else "the first to run"
+            parts.append(f"layer {self.site.name}, {first}" + (f" (others: {', '.join(others)})" * bool(others)))
         calls = self._count(self.site)
         if calls > 1:
             parts.append(f"call {self._number} of {calls} (another: {self.site.name}#{self._number % calls + 1})")

@@ -14,30 +14,38 @@ from kerasrnn.layers import AttentionDecoder
 
 @dataclass(frozen=True)
 class Site:
-    """A layer to watch: its name, unique in the model, and the layers that do its work, by their prefix in keys."""
+    """A layer to watch.
+
+    Attributes:
+        name: unique in the model.
+        layer: the layer.
+        parts: the layers that do its work, by their prefix in keys.
+        folded: whether its rows are not those of the batch but steps of it, such as words that it spells.
+    """
 
     name: str
     layer: Any
     parts: tuple[tuple[str, Any], ...]
+    folded: bool = False
 
 
 def recurrent_sites(model: Any) -> list[Site]:
     """Every `keras.layers.RNN` and `Bidirectional` in a built model, nested ones included."""
-    found = [(path, layer) for path, layer in _walk(model) if _is_recurrent(layer)]
-    inside = {id(part) for _, layer in found for _, part in _parts(layer) if part is not layer}
-    return _named([(path, layer) for path, layer in found if id(layer) not in inside])
+    found = [each for each in _walk(model) if _is_recurrent(each[1])]
+    inside = {id(part) for _, layer, _ in found for _, part in _parts(layer) if part is not layer}
+    return _named([each for each in found if id(each[1]) not in inside])
 
 
 def attention_sites(model: Any) -> list[Site]:
     """Every layer that can return attention scores, and every decoder that attends."""
-    found = [(path, layer) for path, layer in _walk(model) if attends(layer)]
-    inside = {id(layer.attention) for _, layer in found if isinstance(layer, AttentionDecoder)}
-    return _named([(path, layer) for path, layer in found if id(layer) not in inside])
+    found = [each for each in _walk(model) if attends(each[1])]
+    inside = {id(layer.attention) for _, layer, _ in found if isinstance(layer, AttentionDecoder)}
+    return _named([each for each in found if id(each[1]) not in inside])
 
 
 def embedding_sites(model: Any) -> list[Site]:
     """Every embedding in a built model."""
-    return _named([(path, layer) for path, layer in _walk(model) if isinstance(layer, keras.layers.Embedding)])
+    return _named([each for each in _walk(model) if isinstance(each[1], keras.layers.Embedding)])
 
 
 def pick(sites: list[Site], wanted: str | None, model: Any, kind: str) -> tuple[Site | None, int]:
@@ -48,8 +56,8 @@ def pick(sites: list[Site], wanted: str | None, model: Any, kind: str) -> tuple[
         ValueError: the model has no such layers at all, or none of that name.
     """
     if not sites:
-        others = [layer for _, layer in _walk(model) if not isinstance(layer, keras.layers.InputLayer)]
-        names = ", ".join(layer.name for layer in others) or "none"
+        layers = model.layers if isinstance(model, keras.Model) else [model]
+        names = ", ".join(each.name for each in layers if not isinstance(each, keras.layers.InputLayer)) or "none"
         raise ValueError(f"model: expected one with {kind} layer, received {model.name!r} whose layers are {names}")
     if wanted is None:
         return None, 1
@@ -85,30 +93,35 @@ def _parts(layer: Any) -> tuple[tuple[str, Any], ...]:
     return (("", layer),)
 
 
-def _walk(model: Any) -> Iterator[tuple[str, Any]]:
-    """Every layer once, with the names on the way to it; the model itself too if it is a lone layer."""
+def _walk(model: Any) -> Iterator[tuple[str, Any, bool]]:
+    """Every layer once, with the names on the way to it, and whether one of those makes rows of its steps.
+
+    The model itself too, if it is a lone layer.
+    """
     if not isinstance(model, keras.Model):
-        yield model.name, model
-    stack = [(layer.name, layer) for layer in reversed(model._layers)]  # no public way reaches into any layer
+        yield model.name, model, False
+    folds = getattr(model, "folds_steps", False)
+    stack = [(layer.name, layer, folds) for layer in reversed(model._layers)]  # no public way reaches into any layer
     seen = set()
     while stack:
-        path, layer = stack.pop()
+        path, layer, folded = stack.pop()
         if id(layer) in seen:
             continue
         seen.add(id(layer))
-        yield path, layer
-        stack += [(f"{path}/{child.name}", child) for child in reversed(layer._layers)]
+        yield path, layer, folded
+        folded = folded or getattr(layer, "folds_steps", False)
+        stack += [(f"{path}/{child.name}", child, folded) for child in reversed(layer._layers)]
 
 
-def _named(found: list[tuple[str, Any]]) -> list[Site]:
+def _named(found: list[tuple[str, Any, bool]]) -> list[Site]:
     """Sites with the layer's own name where no other has it, else with the path, numbered if need be."""
-    names = Counter(layer.name for _, layer in found)
-    labels = [layer.name if names[layer.name] == 1 else path for path, layer in found]
+    names = Counter(layer.name for _, layer, _ in found)
     taken: Counter[str] = Counter()
     sites = []
-    for label, (_, layer) in zip(labels, found, strict=True):
+    for path, layer, folded in found:
+        label = layer.name if names[layer.name] == 1 else path
         taken[label] += 1
-        sites.append(Site(label if taken[label] == 1 else f"{label}~{taken[label]}", layer, _parts(layer)))
+        sites.append(Site(label if taken[label] == 1 else f"{label}~{taken[label]}", layer, _parts(layer), folded))
     return sites
 
 

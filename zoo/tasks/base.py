@@ -49,6 +49,10 @@ class Observation(NamedTuple):
         """The tokens on the time axis of a layer of the model: the produced ones for the decoder, else the source's."""
         return self.tokens if layer == "decoder" else self.source_tokens
 
+    def read_by(self, layer: str) -> list[list[str]]:
+        """What a layer of the model reads at each step: the decoder the token before, any other the source's."""
+        return [["<start>", *row[:-1]] for row in self.tokens] if layer == "decoder" else self.source_tokens
+
 
 class Task(ABC):
     """A model with what stands around it: raw input in, results out.
