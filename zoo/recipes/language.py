@@ -30,8 +30,9 @@ def _shakespeare(texts: list[str], options: dict[str, Any]) -> dict[str, Any]:
         "licence": "public domain; these weights: Apache-2.0",
         "split": "by position, 90 / 5 / 5 %, cut between speeches",
         "notes": (
-            "Two layers of 320 units after 14 epochs, still falling by 0.001 an epoch: 1.412 nats, where 1.40 was "
-            "wanted."
+            "Two layers of 448 units, from the frequencies of the characters on: 1.93 nats after two epochs, 1.52 after "
+            "four, 1.40 after eight and 1.365 after sixteen. Two layers of 320 units, a dropout of 0.35 and a bias of "
+            "zeros had 1.412 after fourteen."
         ),
     }
 
@@ -150,8 +151,9 @@ RECIPES = {
         _shakespeare,
         "lm_tinyshakespeare",
         "nats",
-        {"units": 320, "embedding": 64, "dropout": 0.35, "steps": 128, "epochs": 14}
+        {"units": 448, "embedding": 64, "dropout": 0.4, "steps": 128, "epochs": 16}
         | {"batch_size": 50, "learning_rate": 4e-3, "average": 0.99},
+        _frequencies,
     ),
     "lm_wikitext2": _recipe(
         "lm_wikitext2",
