@@ -59,7 +59,7 @@ def capture_jacobian(
         length = score.steps or 1
         entry = Entry(observed, layer, score, check=functools.partial(_check_size, length))
         batch, reads = entry.mask.shape
-        mask = _output_mask(observed.reference, entry.mask, (batch, length))
+        mask = _output_mask(score.output, entry.mask, (batch, length))
         matrix = np.zeros((batch, length, reads))
         places = np.argwhere(mask)  # (row, step)
         if entry.alone:

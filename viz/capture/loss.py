@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasrnn import _compat
+from kerasrnn import _compat, crf
+from kerasrnn.viz.capture.chains import chain_of, own_tags
 from kerasrnn.viz.capture.observe import to_numpy
 
 Tensor = Any
@@ -49,6 +50,12 @@ def loss_of(model: Any, outputs: Any, at: Any, target: Any, mask: np.ndarray | N
         ValueError: a step out of range, a target that does not fit, or one for a model without a loss.
     """
     output = primary_output(outputs)
+    chain = chain_of(last_layer(model), output)
+    if chain is not None and at is not None:
+        raise ValueError(f"at: the tags of a CRF are one answer, which has one loss; leave out {at}")
+    if chain is not None and target is None:
+        likelihood = crf.log_likelihood(own_tags(chain), *chain)
+        return Loss(-ops.sum(likelihood), "−log p of the model's own tags", None)
     steps = _steps(output, at, mask)
     if target is not None:
         return _compiled(model, outputs, output, target, None if at is None else steps)
@@ -151,6 +158,11 @@ def last_operation(model: Any) -> Any:
     return _behind_the_output(model)[0]
 
 
+def last_layer(model: Any) -> Any:
+    """The layer that computes each value of the first output, behind any `TimeDistributed`; or a subclassed model."""
+    return _behind_the_output(model)[1]
+
+
 def _behind_the_output(model: Any) -> tuple[Any, Any]:
     """The last operation, if it is called on whole outputs, and the same or the one that `TimeDistributed` calls."""
     operation = model
@@ -173,7 +185,7 @@ def _activates(operation: Any) -> bool:
 
 def _last_activation(model: Any) -> str | None:
     """The name of the activation behind the first output; None where the graph does not tell."""
-    operation = _behind_the_output(model)[1]
+    operation = last_layer(model)
     if isinstance(operation, keras.layers.Softmax):
         return "softmax"
     activation = getattr(operation, "activation", None)

@@ -72,7 +72,7 @@ def capture_saliency(
         score = Score(model, observed.reference, target)
         entry = Entry(observed, layer, score, check=lambda shape: check_steps(shape[1]))
         batch = len(entry.mask)
-        rows, steps = np.arange(batch), steps_of(observed.reference, at, entry.mask)
+        rows, steps = np.arange(batch), steps_of(score.output, at, entry.mask)
         at_steps = None if steps is None else np.array(steps)
 
         def gradients(scales: np.ndarray, copies: np.ndarray | None) -> list[np.ndarray]:

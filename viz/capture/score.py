@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasrnn.viz.capture.loss import has_steps, kind_of, last_operation, primary_output
+from kerasrnn.viz.capture.chains import chain_of, own_tags
+from kerasrnn.viz.capture.loss import has_steps, kind_of, last_layer, last_operation, primary_output
 from kerasrnn.viz.capture.observe import largest_difference, to_numpy, tolerance
 
 Tensor = Any
@@ -17,8 +18,8 @@ class Score:
     """The logit of one class at every step of a model's output.
 
     The logits are what comes before the model's last softmax or sigmoid, which is watched while the model runs; where
-    that cannot be seen (a head inside `TimeDistributed`, or a subclassed model's), it is log p. An output that is no
-    probability is taken as it is.
+    that cannot be seen (a head inside `TimeDistributed`, or a subclassed model's), it is log p. Of a CRF it is the
+    emission of the tag that was decoded. Any other output that is no probability is taken as it is.
 
     Args:
         model: the Keras model.
@@ -27,6 +28,7 @@ class Score:
 
     Attributes:
         text: what it is, in words.
+        output: (b, v) or (b, t, v), what the classes are chosen among.
         steps: how many steps the output has, or None.
         choice: (b,) or (b, t), the class.
 
@@ -39,15 +41,18 @@ class Score:
         if len(output.shape) > 3:
             raise ValueError(f"model: expected an output (b, v) or (b, t, v), received {tuple(output.shape)}")
         self._model = model
-        self._kind = kind_of(model, output)
+        chain = chain_of(last_layer(model), output)
+        self._kind = "emissions" if chain is not None else kind_of(model, output)
+        self.output = output = output if chain is None else chain.emissions
         self._seen: list[Tensor] = []
         values = to_numpy(output)
         self._one = values.shape[-1] == 1
         self.steps = values.shape[1] if has_steps(output) else None
-        self.choice = self._chosen(values, target)
+        self.choice = self._chosen(values, target) if chain is None or target is not None else to_numpy(own_tags(chain))
         self.text = "output of the largest size" if self._kind == "squares" and not self._one else "output"
         if self._kind != "squares":
-            self.text = "logit of " + ("the model's own choice" if target is None else "the target")
+            of = "emission of" if chain is not None else "logit of"
+            self.text = f"{of} the model's own choice" if target is None else f"{of} the target"
 
     def replacements(self) -> list[tuple[Any, str, Any]]:
         """What to replace while the model runs, so that the logits are seen."""
@@ -92,6 +97,9 @@ class Score:
         return noting
 
     def _scores(self, output: Tensor) -> Tensor:
+        chain = chain_of(last_layer(self._model), output)
+        if chain is not None:
+            return chain.emissions
         if self._kind not in ("softmax", "sigmoid"):
             return output
         squash = ops.softmax if self._kind == "softmax" else ops.sigmoid
