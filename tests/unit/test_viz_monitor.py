@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from keras import layers as kl
 
+from kerasrnn.layers import SpelledWords
 from kerasrnn.viz import (
     GateMonitor,
     capture_gates,
@@ -74,6 +75,19 @@ def test_figures_are_those_of_the_captures() -> None:
     assert figures["probe_loss"] == pytest.approx(loss, rel=1e-4)
     some = probe_figures(model, X[:8], layers=["high"])
     assert not [key for key in some if "/low" in key]
+
+
+def test_a_layer_that_spells_does_not_count_as_the_batch() -> None:
+    keras.utils.set_random_seed(0)
+    characters = keras.Input((None, 3), dtype="int32")
+    words = SpelledWords(9, embedding=3, units=4)(characters)
+    model = keras.Model(characters, kl.Dense(1, "sigmoid")(kl.GRU(3, name="high")(words)))
+    model.compile("adam", "binary_crossentropy")
+    spelled = np.random.default_rng(3).integers(1, 9, (6, 5, 3))
+    figures = probe_figures(model, spelled, Y[:6])
+    assert figures["probe_loss"] == pytest.approx(model.evaluate(spelled, Y[:6], verbose=0), rel=1e-4)
+    assert len(figures["step_gradient/high"]) == 5
+    assert len(figures["step_gradient/reader/forward"]) == 3
 
 
 def test_a_dead_and_a_stuck_unit() -> None:

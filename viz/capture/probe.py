@@ -75,7 +75,8 @@ def probe_figures(
         with tape:
             tape.watch([weight.value for weight in weights])
             outputs = observed.run_watched(part_loops(chosen, watch))
-            mask = next(iter(seen.values())).pushed.mask if seen else None
+            folded = {site.name for site in chosen if site.folded}
+            mask = next((item.pushed.mask for (name, _), item in seen.items() if name not in folded), None)
             with preserved(model):
                 loss = loss_of(model, outputs, None, target, mask).value
         observed.compare(outputs, ", ".join(site.name for site in chosen))
@@ -88,7 +89,7 @@ def probe_figures(
         gradients = {id(weight): to_numpy(found) for weight, found in zip(weights, of_weights, strict=True)}
         for item, found in zip(seen.values(), of_states, strict=True):
             item.norms = item.pushed.sizes(found)
-    rows = len(next(iter(seen.values())).norms)
+    rows = keras.tree.flatten(observed.inputs)[0].shape[0]
     figures: dict[str, float | list[float | None]] = {"probe_loss": float(to_numpy(loss)) / rows}
     for (name, prefix), item in seen.items():
         figures |= _gate_figures(f"{name}/{prefix}".rstrip("/"), item)
