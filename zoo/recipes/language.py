@@ -30,9 +30,9 @@ def _shakespeare(texts: list[str], options: dict[str, Any]) -> dict[str, Any]:
         "licence": "public domain; these weights: Apache-2.0",
         "split": "by position, 90 / 5 / 5 %, cut between speeches",
         "notes": (
-            "Two layers of 448 units, from the frequencies of the characters on: 1.93 nats after two epochs, 1.52 after "
-            "four, 1.40 after eight and 1.365 after sixteen. Two layers of 320 units, a dropout of 0.35 and a bias of "
-            "zeros had 1.412 after fourteen."
+            "Two layers of 448 units, from the frequencies of the characters on: 1.93 nats after two epochs, 1.52 "
+            "after four, 1.40 after eight and 1.365 after sixteen. Two layers of 320 units, a dropout of 0.35 and a "
+            "bias of zeros had 1.412 after fourteen."
         ),
     }
 
