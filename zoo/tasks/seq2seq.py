@@ -160,7 +160,9 @@ class Seq2SeqTask(Task):
         """
         for text in texts:
             self._require_length(text)
-        found: dict[str, list[str]] = {"": []} | ({} if beam is None else {f", beam of {beam}": []})
+        found: dict[str, list[str]] = {"": []}
+        if beam is not None:
+            found[f", beam of {beam}"] = []
         for begin in range(0, len(texts), PART):
             part = texts[begin : begin + PART]
             source = self.table.encode(part)
