@@ -17,8 +17,8 @@ TITLES = {
 }
 NOTES = (
     "Pieces of words, so that no word is unknown: French has many forms of each, and a word that was never seen is "
-    "spelled. BLEU is of greedy decoding, by sacrebleu's tokenisation 13a with its case; the sentences are far easier "
-    "than news, so compare it with no figure of WMT."
+    "spelled. BLEU is of greedy decoding unless it names a beam, by sacrebleu's tokenisation 13a with its case; the "
+    "sentences are far easier than news, so compare it with no figure of WMT."
 )
 TRIED = {  # with what was measured on the validation part
     "bahdanau": (
@@ -26,8 +26,8 @@ TRIED = {  # with what was measured on the validation part
         "its weakness: it may say a phrase twice, or leave one out."
     ),
     "luong": (
-        "By epochs, from the second on: 22.1, 33.8, 39.2, 41.4, 42.8, 43.5, 43.9, where 45 was wanted. It learns more "
-        "slowly than translate_en_fr_bahdanau, and had not come to rest."
+        "Twelve epochs; by epochs, from the second on: 23.8, 35.2, 40.9, 43.5, 44.7, 45.5, 46.6, 46.7, 47.3, 47.6, "
+        "47.4. With a dropout of 0.25 and eight epochs, as translate_en_fr_bahdanau, it had 43.9: it learns more slowly."
     ),
     "none": (
         "By epochs, from the second on: 8.8, 17.9, 25.4, 29.7, 31.8, 32.6, 32.8. One vector has to hold the whole "
@@ -117,7 +117,7 @@ def _recipe(name: str, attention: str, **options: Any) -> Recipe:
 
 RECIPES = {
     "translate_en_fr_bahdanau": _recipe("translate_en_fr_bahdanau", "bahdanau"),
-    "translate_en_fr_luong": _recipe("translate_en_fr_luong", "luong"),
+    "translate_en_fr_luong": _recipe("translate_en_fr_luong", "luong", dropout=0.2, epochs=12),
     # wider, so that it has as many weights as the first without its attention
     "translate_en_fr_plain": _recipe("translate_en_fr_plain", "none", decoder_units=384),
 }
