@@ -165,7 +165,9 @@ def test_evaluate_by_a_beam_too(here: Path) -> None:
     (found,) = rows(ok(*arguments, "--json").stdout)
     assert found["metrics"] == {"exact match": 0.5, "exact match, beam of 4": 0.5}
     assert "exact match, beam of 4   50.00%" in ok(*arguments).stdout
-    zoo.from_preset("dates_bahdanau").save("dates")
+    task = zoo.from_preset("dates_bahdanau")
+    task.card = {key: value for key, value in task.card.items() if key != "metrics"}
+    task.save("dates")
     ok("evaluate", "dates", "--data", "dates.tsv", "--beam", "4", "--write")
     card = zoo.card("dates")
     assert card["evaluation"]["command"].endswith("dates.tsv --beam 4")

@@ -27,7 +27,8 @@ TRIED = {  # with what was measured on the validation part
     ),
     "luong": (
         "Twelve epochs; by epochs, from the second on: 23.8, 35.2, 40.9, 43.5, 44.7, 45.5, 46.6, 46.7, 47.3, 47.6, "
-        "47.4. With a dropout of 0.25 and eight epochs, as translate_en_fr_bahdanau, it had 43.9: it learns more slowly."
+        "47.4. With a dropout of 0.25 and eight epochs, as translate_en_fr_bahdanau, it had 43.9: it learns more "
+        "slowly."
     ),
     "none": (
         "By epochs, from the second on: 8.8, 17.9, 25.4, 29.7, 31.8, 32.6, 32.8. One vector has to hold the whole "
