@@ -38,6 +38,7 @@ class Capture:
         facts: further findings that JSON can hold, such as the loss and the horizon of gradients.
         first: the number of the first step, where this is a window of a longer run.
         drawn: what was computed from the arrays to be drawn, of any shape; saved under `drawn/NAME`.
+        folded: whether a row is not one of the batch but a step of it, such as a word that is spelled.
 
     Raises:
         ValueError: arrays, tokens or masks whose batch or steps do not agree.
@@ -53,6 +54,7 @@ class Capture:
     facts: dict[str, Any] = field(default_factory=dict)
     first: int = 0
     drawn: dict[str, np.ndarray] = field(default_factory=dict)
+    folded: bool = False
 
     def __post_init__(self) -> None:
         if not self.arrays:

@@ -71,17 +71,24 @@ class Vocabulary:
         """How many of the numbers that a batch holds are not in the vocabulary of their input."""
         return sum(int(np.sum(~np.isin(array, list(table)))) for _, array, table in self._read(inputs))
 
-    def named(self, captured: Any, inputs: Any) -> dict[str, Any]:
-        """The tokens along the axes of a capture, by their names in it; none where it is not known which they are."""
+    def named(self, captured: Any, inputs: Any, written: bool = False) -> dict[str, Any]:
+        """The tokens along the axes of a capture, by their names in it; none where it is not known which they are.
+
+        With `written` the capture's steps are those of the model's output, and its source what the layer reads.
+        """
         from kerasrnn.viz.capture.sites import attends
 
         layer, _, number = captured.layer.partition("#")
         found = self._layers.get(layer)
         both = found is not None and attends(found)
         origins = [origins_of(found, at, int(number or 1) - 1) for at in range(1 + both)] if found is not None else []
+        if written:
+            origins = [[], *origins[:1]]
         axes = {"tokens": captured.mask.shape[1]}
         if captured.source_mask is not None:
             axes["source_tokens"] = captured.source_mask.shape[1]
+        if captured.folded:
+            return dict.fromkeys(axes)
         return {
             name: self._along(inputs, steps, origins[min(at, len(origins) - 1)] if origins else [])
             for at, (name, steps) in enumerate(axes.items())

@@ -143,13 +143,16 @@ class Session(Picture):
             self.inputs, self.targets = (one_row(part, self.row) for part in (self.inputs, self.targets))
             self.row = 0
 
-    def capture(self, how: Callable[..., Any], *, along: bool | Callable[..., Any] = True, **options: Any) -> Any:
+    def capture(
+        self, how: Callable[..., Any], *, along: bool | Callable[..., Any] = True, written: bool = False, **options: Any
+    ) -> Any:
         """Run the model under observation.
 
         Args:
             how: the function that captures.
             along: whether the tokens of the layer go with the arrays; or a function from the task's observation and
                 the capture to the tokens of its axes by name.
+            written: whether the capture's steps are those of the model's output, not of the layer.
             options: what else `how` takes.
         """
         from kerasrnn.viz.fonts import missing_scripts
@@ -161,7 +164,7 @@ class Session(Picture):
             named = along(self.observed, captured) if callable(along) else self._along(captured)
             captured = dataclasses.replace(captured, **named)
         if self.vocabulary is not None and along:
-            captured = dataclasses.replace(captured, **self.vocabulary.named(captured, self.inputs))
+            captured = dataclasses.replace(captured, **self.vocabulary.named(captured, self.inputs, written))
         if self._window is not None:
             captured = self._windowed(captured)
         for key, count in captured.not_numbers().items():
@@ -171,17 +174,11 @@ class Session(Picture):
             self.say(f"no font here has {script}: install one that has to see it drawn")
         return captured
 
-    def names(self, captured: Any, tokens: list[list[str]]) -> list[list[str]] | None:
-        """Tokens as the names of a capture's steps; the one step of a layer or an output that pools has the answer's.
-
-        None where they name something else: a row may be a word, say, and not a text.
-        """
-        rows, steps = captured.mask.shape
-        if rows != len(tokens):
-            return None
-        if all(len(row) <= steps for row in tokens):
-            return tokens
-        return [[each.text] for each in self.observed.predictions] if steps == 1 else None
+    @staticmethod
+    def names(captured: Any, tokens: list[list[str]]) -> list[list[str]] | None:
+        """Tokens as the names of a capture's steps; None where they name something else."""
+        fit = not captured.folded and all(len(row) <= captured.mask.shape[1] for row in tokens)
+        return tokens if fit else None
 
     def others(self, how: Callable[..., Any], first: Any, names: list[str]) -> list[Any]:
         """The capture that was taken and one of each other of these layers that runs, in the order of the names.
@@ -198,12 +195,10 @@ class Session(Picture):
                 except ValueError as error:
                     self.say(f"layer {name} is left out: {error}")
                     continue
-                if len(other.mask) == len(first.mask):
+                if other.folded == first.folded:
                     found[name] = other
                 else:
-                    self.say(
-                        f"layer {name} is left out: it has {len(other.mask)} rows and {first.layer} {len(first.mask)}"
-                    )
+                    self.say(f"layer {name} is left out: its {len(other.mask)} rows are not those of {first.layer}")
         order = {name: number for number, name in enumerate(names)}
         return sorted(found.values(), key=lambda capture: order.get(capture.layer, -1))
 

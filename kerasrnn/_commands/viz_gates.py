@@ -44,7 +44,7 @@ def gates(kind: str, sort: bool, unit: Unit | None, **given: Any) -> None:
     """The gates and states of a recurrent layer over time.
 
     MODEL is the name of a trained model (see: kerasrnn zoo list) or the path of a .keras file; TEXT is what it
-    should read, "-" for standard input. Without --layer it is the first recurrent layer, which reads the input.
+    should read, "-" for standard input. Without --layer it is the first recurrent layer along the whole input.
     Saturation, half-lives and health are taken over all rows of the batch, padding left out.
     """
     if sort and kind != "heatmap":

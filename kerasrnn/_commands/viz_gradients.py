@@ -56,7 +56,7 @@ def gradients(
     """How far back the loss reaches (BPTT), what each output reads, what each token adds, how hard each gate is pulled.
 
     MODEL is the name of a trained model (see: kerasrnn zoo list) or the path of a .keras file; TEXT is what it
-    should read, "-" for standard input. Without --layer it is the first recurrent layer, which reads the input, and
+    should read, "-" for standard input. Without --layer it is the first recurrent layer along the whole input, and
     for --kind weights every recurrent layer. The horizon is the longest way back at which the norm is still a
     hundredth of its greatest.
     """
@@ -179,6 +179,7 @@ def _jacobian(session: Session) -> None:
             "tokens": session.names(found, observed.tokens),
             "source_tokens": observed.read_by(found.layer),
         },
+        written=True,
         target=session.targets,
     )
     row = session.row

@@ -129,7 +129,7 @@ def _called(session: Session, capture: Any, row: int) -> tuple[list[str] | None,
     if session.observed is not None:
         read = session.observed.tokens[row]
     else:
-        tokens = session.vocabulary.named(capture, session.inputs)["tokens"]
+        tokens = session.vocabulary.named(capture, session.inputs, True)["tokens"]
         read = tokens[row] if tokens else []
     if len(read) >= capture.first + steps and read[capture.first : capture.first + steps] != shown and steps > 1:
         shown, chosen = (

@@ -157,7 +157,7 @@ def _corpus(session: Session, path: Path, layer: str, threshold: float, width: i
     for inputs, observed in batches(session, path):
         capture = capture_gates(session.model, inputs, layer=layer)
         if observed is not None:
-            capture = dataclasses.replace(capture, tokens=observed.along(layer))
+            capture = dataclasses.replace(capture, tokens=session.names(capture, observed.along(layer)))
         else:
             capture = dataclasses.replace(capture, **session.vocabulary.named(capture, inputs))
         states, _ = states_of(capture)

@@ -49,9 +49,9 @@ class HashedPairs(keras.layers.Layer):
 
     def __init__(self, buckets: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if positive("buckets", buckets) < 2:
+        self.buckets = positive("buckets", buckets)
+        if buckets < 2:
             raise ValueError(f"`buckets` must be at least 2; received {buckets}.")
-        self.buckets = buckets
         self.supports_masking = True
 
     def call(self, inputs: Tensor) -> Tensor:

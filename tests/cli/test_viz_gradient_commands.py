@@ -1,6 +1,7 @@
 """The kinds of gradients, the weights and the training from the command line."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -46,9 +47,11 @@ def test_saliency_says_how_complete_it_is(here: Path) -> None:
     assert "dimanche" not in text
 
 
-@pytest.mark.parametrize("preset", ["pos_bilstm", "sentiment_bilstm", "sentiment_gru", "lm_shakespeare"])
-def test_names_along_what_a_layer_reads(preset: str, here: Path) -> None:
-    text = "So I like it"
+@pytest.mark.parametrize("text", ["So I like it", "Great"])
+@pytest.mark.parametrize(
+    "preset", ["pos_bilstm", "ner_bilstm_crf", "sentiment_bilstm", "sentiment_gru", "lm_shakespeare"]
+)
+def test_names_along_what_a_layer_reads(preset: str, text: str, here: Path) -> None:
     read = ["\n", *text[:-1]] if preset == "lm_shakespeare" else text.split()
     for kind, name in {"saliency": "tokens", "jacobian": "source_tokens"}.items():
         ok("viz", "gradients", preset, text, "--kind", kind, "--data", "found.npz", "-o", f"{kind}.png")
@@ -60,21 +63,40 @@ def test_names_along_what_a_layer_reads(preset: str, here: Path) -> None:
         assert written == [read]
 
 
-def test_what_a_layer_of_whole_rows_does_comes_first(here: Path) -> None:
+def test_the_decoder_of_a_forecast_reads_the_hours_that_it_writes(here: Path) -> None:
+    arguments = ["viz", "gradients", "forecast_weather", "--layer", "decoder", "--data", "f.npz", "--kind"]
+    ok(*arguments, "saliency")
+    (read,) = data_of(here / "f.npz")["tokens"].tolist()
+    assert len(read) == 24 and all(re.fullmatch(r"\d\d:00", each) for each in read)
+    ok(*arguments, "jacobian")
+    assert data_of(here / "f.npz")["source_tokens"].tolist() == [read]
+
+
+def test_the_query_of_a_pooling_is_called_by_the_label(here: Path) -> None:
+    ok("viz", "attention", "sentiment_bilstm", "Great", "--data", "a.npz")
+    data = data_of(here / "a.npz")
+    assert (data["tokens"].tolist(), data["source_tokens"].tolist()) == ([["positive"]], [["Great"]])
+
+
+@pytest.mark.parametrize("text", ["So I like it", "Great"])
+def test_what_a_layer_of_whole_rows_does_comes_first(text: str, here: Path) -> None:
     """The layer that spells has a row a word, so it is shown only where it is asked for, and then without names."""
-    arguments = ["pos_bilstm", "So I like it"]
+    arguments, lengths = ["pos_bilstm", text], [len(word) for word in text.split()]
     for command in (["gates"], ["gradients"], ["gradients", "--kind", "saliency"]):
         found = json.loads(ok("viz", *command, *arguments, "--json").stdout)
         assert found["layer"] == "encoder"
     ok("viz", "gates", *arguments, "--layer", "reader", "--data", "reader.npz")
     data = data_of(here / "reader.npz")
-    assert data["mask"].shape == (4, 16) and data["mask"].sum(axis=1).tolist() == [2, 1, 4, 2]
+    assert data["mask"].shape == (len(lengths), 16) and data["mask"].sum(axis=1).tolist() == lengths
     assert "tokens" not in data
     assert "layer encoder, the first to run along whole rows (others: reader)" in ok("viz", "gates", *arguments).stderr
+    assert "layer encoder, the first (others: reader)" in ok("viz", "weights", "pos_bilstm").stderr
     error = run("viz", "gradients", *arguments, "--kind", "saliency", "--layer", "reader").stderr
-    assert "expected one whose rows are those of the batch, 1; 'reader' reads 4" in error
+    assert "expected one whose rows are those of the batch, 1; 'reader' reads" in error
     page = ok("viz", "gates", *arguments, "-o", "gates.html").stderr
-    assert "layer reader is left out: it has 4 rows and encoder 1" in page
+    assert f"layer reader is left out: its {len(lengths)} rows are not those of encoder" in page
+    (here / "lines.txt").write_text(f"{text}\nHere it is\n")
+    ok("viz", "match", *arguments, "--layer", "reader", "--span", "0:1", "--threshold", "0.01", "--corpus", "lines.txt")
 
 
 def test_rows_of_a_batch(here: Path, models: Path) -> None:

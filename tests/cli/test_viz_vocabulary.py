@@ -50,6 +50,8 @@ def test_each_axis_has_the_tokens_of_the_input_it_is_made_from(translator: np.nd
     assert drawn("gates", *given, "--layer", "writer")["tokens"] == written
     found = drawn("gradients", *given, "--kind", "jacobian", "--layer", "reader")
     assert found["source_tokens"] == read[:1]  # one row is enough for it
+    assert not found.get("tokens"), "source and target are of one length: it is not known which the output's steps are"
+    assert drawn("gradients", *given, "--kind", "jacobian", "--layer", "writer")["source_tokens"] == written[:1]
     one = [*given[:3], "--vocabulary", "from.txt"]
     assert drawn("gates", *one, "--layer", "writer")["tokens"][0] == ["s1", "s3", "s2", "s4"]
 

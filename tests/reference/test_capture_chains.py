@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from kerasrnn import layers
-from kerasrnn.viz import capture_gradients, capture_jacobian, capture_saliency
+from kerasrnn.viz import capture_gradients, capture_intervention, capture_jacobian, capture_saliency
 from kerasrnn.viz.capture.loss import loss_of
 
 pytestmark = pytest.mark.tensorflow
@@ -46,6 +46,26 @@ def scores(model: keras.Model, emissions: np.ndarray) -> dict[tuple[int, ...], f
         + sum(moves[pair] for pair in pairwise(tags))
         for tags in product(range(TAGS), repeat=len(emissions))
     }
+
+
+def test_the_tags_may_come_first(model: keras.Model, x: np.ndarray) -> None:
+    both = keras.Model(model.input, [layers.CRFDecoder()(model.output), model.output])
+    assert loss_of(both, both(x), None, None, None).text == "−log p of the model's own tags"
+    np.testing.assert_allclose(
+        capture_jacobian(both, x).arrays["rnn/jacobian"], capture_jacobian(model, x).arrays["rnn/jacobian"], atol=1e-6
+    )
+
+
+def test_an_intervention_changes_the_chances_of_each_tag(model: keras.Model, x: np.ndarray) -> None:
+    capture = capture_intervention(model, x, clamp={"forget": 0.0})
+    emissions = np.asarray(of_the_emissions(model)(x), float)
+    assert capture.mask.tolist() == [[True] * 4, [True] * 3 + [False]]
+    for row, length in ((0, 4), (1, 3)):
+        found = scores(model, emissions[row, :length])
+        chances = np.exp(np.array([*found.values()]) - np.logaddexp.reduce([*found.values()]))
+        for step in range(length):
+            marginal = [sum(chances[[tags[step] == tag for tags in found]]) for tag in range(TAGS)]
+            np.testing.assert_allclose(capture.arrays["rnn/before"][row, step], marginal, atol=1e-5)
 
 
 def of_the_emissions(model: keras.Model) -> keras.Model:

@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from kerasrnn.viz.capture.loss import kind_of, primary_output
+from kerasrnn import crf
+from kerasrnn.viz.capture.chains import chain_of
+from kerasrnn.viz.capture.loss import kind_of, last_layer, primary_output
 from kerasrnn.viz.capture.observe import to_numpy
 
 Tensor = Any
@@ -13,12 +15,16 @@ Tensor = Any
 def log_probabilities(model: Any, outputs: Any) -> np.ndarray:
     """The logarithms of the probabilities in a model's first output of floats: (b, t, v), or (b, 1, v) without steps.
 
-    A single sigmoid becomes two classes.
+    A single sigmoid becomes two classes; of a CRF they are those of each tag at each step.
 
     Raises:
         ValueError: an output that is no probability of one choice.
     """
     output = primary_output(outputs)
+    chain = chain_of(last_layer(model), output)
+    if chain is not None:
+        with np.errstate(divide="ignore"):
+            return np.log(to_numpy(crf.marginals(*chain)).astype(float))
     kind = kind_of(model, output)
     values = to_numpy(output).astype(float)
     values = values[:, None] if values.ndim == 2 else values
@@ -50,8 +56,10 @@ def numbers(outputs: Any) -> np.ndarray:
     return values[:, None] if values.ndim == 2 else values
 
 
-def output_mask(outputs: Any, shape: tuple[int, int]) -> np.ndarray:
+def output_mask(model: Any, outputs: Any, shape: tuple[int, int]) -> np.ndarray:
     """(b, t) bool: which steps of the first output of floats count, where it says so."""
-    mask = getattr(primary_output(outputs), "_keras_mask", None)
+    output = primary_output(outputs)
+    chain = chain_of(last_layer(model), output)
+    mask = getattr(output, "_keras_mask", None) if chain is None else chain.mask
     found = np.ones(shape, bool) if mask is None else to_numpy(mask).astype(bool)
     return found if found.shape == shape else np.ones(shape, bool)

@@ -20,8 +20,8 @@ _POSITIONS = 16_384  # rows times steps in one run: what bounds its memory
 class Entry:
     """The vectors e (b, t, d) that one layer reads, to be watched and changed while a model runs.
 
-    They are the input of the recurrent layer `layer`, by default of the first to run; in a model without one, what the
-    first embedding gives, or else the model's only input of (b, t, d).
+    They are the input of the recurrent layer `layer`, by default of the first to run along whole rows; in a model
+    without one, what the first embedding gives, or else the model's only input of (b, t, d).
 
     Args:
         observed: the model under observation.
@@ -72,9 +72,10 @@ class Entry:
         if len(shape) != 3:
             raise ValueError(f"layer: expected vectors (b, t, d) to enter {self.label!r}, received {tuple(shape)}")
         rows = keras.tree.flatten(observed.inputs)[0].shape[0]
-        if shape[0] != rows:
+        if shape[0] != rows or (self._sites and self._choice.chosen.folded):
             raise ValueError(
-                f"layer: expected one whose rows are those of the batch, {rows}; {self.label!r} reads {shape[0]}"
+                f"layer: expected one whose rows are those of the batch, {rows}; {self.label!r} reads {shape[0]} of "
+                "its own"
             )
         mask = flat_mask(self._mask)
         self.mask = np.ones(shape[:2], bool) if mask is None else to_numpy(mask)

@@ -27,7 +27,8 @@ def capture_gates(
     Args:
         model: a Keras model.
         inputs: what the model takes: an array, or a list or dict of arrays.
-        layer: the layer's name; `NAME#2` for its second call; by default the first recurrent layer to run.
+        layer: the layer's name; `NAME#2` for its second call; by default the first recurrent layer to
+            run along whole rows of the batch.
         tokens: the strings along the layer's steps, one list a row of the batch.
 
     Returns:
@@ -67,7 +68,9 @@ def capture_gates(
         backwards = bool(getattr(part, "go_backwards", False))
         rules = _memory(prefix, getattr(part, "cell", None))
         memory |= {place: rule | {"backwards": backwards} for place, rule in rules.items()}
-    return Capture(arrays, choice.label, rows, mask=kept, note=choice.note, facts={"memory": memory} if memory else {})
+    facts = {"memory": memory} if memory else {}
+    folded = choice.chosen.folded
+    return Capture(arrays, choice.label, rows, mask=kept, note=choice.note, facts=facts, folded=folded)
 
 
 def _memory(prefix: str, cell: Any) -> dict[str, dict[str, Any]]:

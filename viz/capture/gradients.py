@@ -32,9 +32,9 @@ def capture_gradients(
     `bptt` is the joint 2-norm of the loss' gradients with respect to these zeros, which is the layer's gradient
     through time (the gradient of the layer's output tensor would be zero before the last step). Masked steps have 0.
 
-    The loss is −log p of the model's own choice at output step `at`, or the sum of the squared output where that is
-    no probability; with `target` the compiled loss, over all steps unless `at` names one. In a batch every row has
-    its own loss.
+    The loss is −log p of the model's own choice at output step `at`, behind a CRF that of all tags that it decodes, or
+    the sum of the squared output where that is no probability; with `target` the compiled loss, over all steps unless
+    `at` names one. In a batch every row has its own loss.
 
     The horizon, in `facts["horizon"]` by direction and row, is the largest distance at which the norm is at least 1 %
     of its largest: in steps that count, in the order the layer works in, from the last step the loss depends on.
@@ -43,7 +43,8 @@ def capture_gradients(
     Args:
         model: a Keras model, on TensorFlow.
         inputs: what the model takes: an array, or a list or dict of arrays.
-        layer: the layer's name; `NAME#2` for its second call; by default the first recurrent layer to run.
+        layer: the layer's name; `NAME#2` for its second call; by default the first recurrent layer to
+            run along whole rows of the batch.
         at: the output step, one for all rows or one a row, from 0; by default the last valid step of each row.
         target: labels for the compiled loss.
         tokens: the strings along the layer's steps, one list a row of the batch.
@@ -106,7 +107,8 @@ def capture_gradients(
     facts = {"loss": loss.text, "output steps": loss.steps, "at": _on_axis(loss, probed, backwards), "horizon": horizon}
     arrays = {f"{choice.label}/{prefix}bptt": norm for prefix, norm in norms.items()}
     rows = rows_of_tokens(tokens, len(kept), kept.shape[1], "tokens")
-    return Capture(arrays, choice.label, rows, mask=kept, note=choice.note, facts=facts)
+    folded = choice.chosen.folded
+    return Capture(arrays, choice.label, rows, mask=kept, note=choice.note, facts=facts, folded=folded)
 
 
 def horizon_of(norms: np.ndarray, kept: np.ndarray, backwards: bool = False) -> dict[str, int] | None:

@@ -76,7 +76,7 @@ def capture_intervention(
         observed.compare(outputs[0], choice.label)
         plain = gives_one_number(model, outputs[0])
         before, after = (numbers(output) if plain else log_probabilities(model, output) for output in outputs)
-        mask = output_mask(outputs[0], before.shape[:2])
+        mask = output_mask(model, outputs[0], before.shape[:2])
     places = before.argmax(axis=-1) if target is None or plain else _targets(target, before, mask)
     with np.errstate(invalid="ignore"):  # a probability of 0 before and after
         change = np.where(mask, _at(after, places) - _at(before, places), 0.0)

@@ -36,7 +36,8 @@ def capture_jacobian(
     Args:
         model: a Keras model, on TensorFlow.
         inputs: what the model takes: an array, or a list or dict of arrays.
-        layer: the recurrent layer whose input is e; by default the first to run, without one the first embedding.
+        layer: the recurrent layer whose input is e; by default the first to run along whole rows of
+            the batch, without one the first embedding.
         target: the classes to take instead of the model's own choice, whole numbers (b, t) or (b,).
         tokens: the strings along the output, one list a row of the batch.
         source_tokens: the strings along e.

@@ -47,7 +47,8 @@ def loss_of(model: Any, outputs: Any, at: Any, target: Any, mask: np.ndarray | N
         mask: (b, t) bool, which output steps are valid, where the output itself does not say; or None.
 
     Raises:
-        ValueError: a step out of range, a target that does not fit, or one for a model without a loss.
+        ValueError: a step out of range, or any behind a CRF; a target that does not fit, or one for a model without a
+            loss.
     """
     output = primary_output(outputs)
     chain = chain_of(last_layer(model), output)
@@ -170,7 +171,8 @@ def _behind_the_output(model: Any) -> tuple[Any, Any]:
         outputs = getattr(operation, "outputs", None)
         if not outputs:
             return None, operation
-        operation, _ = _compat.made_by(outputs[0])
+        floats = (each for each in outputs if len(each.shape) >= 2 and "float" in str(each.dtype))
+        operation, _ = _compat.made_by(next(floats, outputs[0]))  # the one that `primary_output` takes
     inner = operation
     while isinstance(inner, keras.layers.TimeDistributed):
         inner = inner.layer

@@ -75,8 +75,7 @@ def probe_figures(
         with tape:
             tape.watch([weight.value for weight in weights])
             outputs = observed.run_watched(part_loops(chosen, watch))
-            folded = {site.name for site in chosen if site.folded}
-            mask = next((item.pushed.mask for (name, _), item in seen.items() if name not in folded), None)
+            mask = next(iter(seen.values())).pushed.mask if seen else None
             with preserved(model):
                 loss = loss_of(model, outputs, None, target, mask).value
         observed.compare(outputs, ", ".join(site.name for site in chosen))

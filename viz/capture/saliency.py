@@ -43,7 +43,8 @@ def capture_saliency(
     Args:
         model: a Keras model, on TensorFlow.
         inputs: what the model takes: an array, or a list or dict of arrays.
-        layer: the recurrent layer whose input is e; by default the first to run, without one the first embedding.
+        layer: the recurrent layer whose input is e; by default the first to run along whole rows of
+            the batch, without one the first embedding.
         at: the output step, one for all rows or one a row, from 0; by default the last valid step of each row.
         target: the classes to take instead of the model's own choice, whole numbers (b, t) or (b,).
         method: `"integrated"` or `"input"`.

@@ -57,7 +57,7 @@ def capture_weights(model: Any, *, layer: str | None = None) -> Findings:
 
     Args:
         model: a built Keras model.
-        layer: the layer's name; by default the first recurrent layer of the model.
+        layer: the layer's name; by default the first recurrent layer along whole rows of the batch.
 
     Returns:
         `Findings` with `LAYER/kernel/GATE` (d, u), `LAYER/recurrent_kernel/GATE` (u, u), `LAYER/bias/GATE` and
@@ -73,9 +73,10 @@ def capture_weights(model: Any, *, layer: str | None = None) -> Findings:
         raise TypeError(f"model: expected a Keras model, received {type(model).__name__}")
     sites = recurrent_sites(model)
     site, _ = pick(sites, layer, model, "a recurrent")
-    others = [other.name for other in sites if other is not (site or sites[0])]
-    note = "" if site else f"layer {sites[0].name}, the first" + f" (others: {', '.join(others)})" * bool(others)
-    site = site or sites[0]
+    chosen = site or next((each for each in sites if not each.folded), sites[0])
+    others = [other.name for other in sites if other is not chosen]
+    note = "" if site else f"layer {chosen.name}, the first" + f" (others: {', '.join(others)})" * bool(others)
+    site = chosen
     blocks = blocks_of(site)
     if not blocks:
         raise ValueError(f"layer: {site.name!r} has no weights yet: call the model once on data, then save it")

@@ -62,7 +62,7 @@ def _reviews(name: str, pooling: str) -> Callable[[list[Example], dict[str, Any]
                 "word_size": table.size,
                 "pooling": pooling,
                 **{key: options[key] for key in ("cell", "bidirectional", "units", "embedding", "dropout")},
-                **({"pairs": options["pairs"]} if options.get("pairs") else {}),
+                **({"pairs": options["pairs"]} if "pairs" in options else {}),
             },
             "vocabulary": table.to_card() | {"names": NAMES, "unknown_rate": options["unknown_rate"]},
             "example": "It begins slowly, but then it is wonderful: one of the best films I have seen this year.",

@@ -37,6 +37,7 @@ class Observation(NamedTuple):
         targets: for the compiled loss.
         source_tokens, tokens: the texts of each step of what it reads and of what it writes, a list a row.
         predictions: a row each, with `read`, `text`, `confidence` and `source_tokens`.
+        read: the texts of each step that the decoder reads, where they are not those that it writes.
     """
 
     inputs: Any
@@ -44,14 +45,15 @@ class Observation(NamedTuple):
     source_tokens: list[list[str]]
     tokens: list[list[str]]
     predictions: Sequence[Any]
+    read: list[list[str]] | None = None
 
     def along(self, layer: str) -> list[list[str]]:
-        """The tokens on the time axis of a layer of the model: the produced ones for the decoder, else the source's."""
-        return self.tokens if layer == "decoder" else self.source_tokens
+        """The tokens on a layer's time axis: for the decoder and a pooling what is written, else the source's."""
+        return self.tokens if layer in ("decoder", "pooling") else self.source_tokens
 
     def read_by(self, layer: str) -> list[list[str]]:
-        """What a layer of the model reads at each step: the decoder the token before, any other the source's."""
-        return [["<start>", *row[:-1]] for row in self.tokens] if layer == "decoder" else self.source_tokens
+        """What a layer reads at each step."""
+        return self.read if layer == "decoder" and self.read is not None else self.along(layer)
 
 
 class Task(ABC):

@@ -131,7 +131,7 @@ class ClassifierTask(Task):
             Shown(text, each.label, each.confidence, steps)
             for text, each, steps in zip(read, found, tokens, strict=True)
         ]
-        return Observation(inputs, ids, tokens, tokens, shown)
+        return Observation(inputs, ids, tokens, [[label] for label in labels], shown)
 
     def _values(self, text: str) -> np.ndarray:
         """What a word on the command line stands for: the example of the card, or an .npy file."""

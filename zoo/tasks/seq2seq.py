@@ -168,7 +168,7 @@ class Seq2SeqTask(Task):
             source = self.table.encode(part)
             found[""] += [each.text for each in self._predictions(part, source)]
             if beam is not None:
-                found[f", beam of {beam}"] += [each.texts[0] for each in self._beams(source, beam)]
+                found[f", beam of {beam}"] += [next(iter(each.texts), "") for each in self._beams(source, beam)]
         return found
 
     def answers(self, texts: Sequence[str], **options: Any) -> list[Answer]:
@@ -279,7 +279,8 @@ class Seq2SeqTask(Task):
         start = np.full((len(written), 1), self.target[START], "int32")
         tokens = [[self.target_tokens[i] for i in row if i] for row in written]
         inputs = [self.encode(texts), np.hstack([start, written[:, :-1]])]
-        return Observation(inputs, written, [p.source_tokens for p in predictions], tokens, predictions)
+        before = [[START, *row[:-1]] for row in tokens]
+        return Observation(inputs, written, [p.source_tokens for p in predictions], tokens, predictions, before)
 
     def decode(self, source: np.ndarray) -> Any:
         """`(b, s)` ids to `kerasrnn.decoding.Decoded`; many at once in a graph that is traced when first needed."""
