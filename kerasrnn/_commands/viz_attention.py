@@ -9,12 +9,15 @@ import click
 from kerasrnn._commands.session import Session
 from kerasrnn._terminal import Examples, drawing, reports_errors
 
+_FAINT = 0.1  # a greatest weight below it is hard to see on a scale up to 1
+
 
 @click.command(
     cls=Examples,
     epilog="""kerasrnn viz attention
     kerasrnn viz attention dates_bahdanau "5 de agosto de 2026" -o slide.pdf
     kerasrnn viz attention "5 de agosto de 2026" -o page.html
+    kerasrnn viz attention pixels_gru --limit 0.1
     kerasrnn viz attention --kind flow --mass 0.9
     kerasrnn viz attention --kind faithful --corpus texts.txt
     kerasrnn viz attention my_model.keras --input batch.npy --data weights.npz""",
@@ -27,6 +30,11 @@ from kerasrnn._terminal import Examples, drawing, reports_errors
     help="heatmap: the weights, with the entropy of each row. flow: links to the smallest set that carries a row. "
     "faithful: whether the weights agree with gradients, and what permuting them changes.",
 )
+@click.option(
+    "--limit",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Of heatmap: the end of the colours, for sources so long that no weight comes near 1.  [default: 1]",
+)
 @click.option("--mass", type=float, default=0.75, show_default=True, help="Of flow: what the links of a token carry.")
 @click.option(
     "--permutations", type=click.IntRange(1), default=50, show_default=True, help="Of faithful: how many a row."
@@ -37,7 +45,9 @@ from kerasrnn._terminal import Examples, drawing, reports_errors
 )
 @drawing("attention.png", page=True)
 @reports_errors
-def attention(kind: str, mass: float, permutations: int, seed: int, corpus: Path | None, **given: Any) -> None:
+def attention(
+    kind: str, limit: float | None, mass: float, permutations: int, seed: int, corpus: Path | None, **given: Any
+) -> None:
     """What each produced token attended to.
 
     MODEL is the name of a trained model (see: kerasrnn zoo list) or the path of a .keras file; TEXT is what it
@@ -47,16 +57,22 @@ def attention(kind: str, mass: float, permutations: int, seed: int, corpus: Path
         raise click.BadParameter(f"{mass:g} is no share: give a number above 0, at most 1.", param_hint="--mass")
     if corpus is not None and kind != "faithful":
         raise click.UsageError("--corpus is for --kind faithful.")
+    if limit is not None and kind != "heatmap":
+        raise click.UsageError("--limit is for --kind heatmap.")
     session = Session(**given)
+    if session.is_page and limit is not None:
+        raise click.UsageError("--limit is for figures: a page has the weights as numbers.")
     if session.is_page and kind != "heatmap":
         raise click.UsageError(f"--kind {kind} is for figures: a page shows the weights.")
     if kind == "faithful":
         _faithful(session, permutations, seed, corpus)
     else:
-        _weights(session, kind, mass)
+        _weights(session, kind, mass, limit)
 
 
-def _weights(session: Session, kind: str, mass: float) -> None:
+def _weights(session: Session, kind: str, mass: float, limit: float | None) -> None:
+    import numpy as np
+
     from kerasrnn.viz import attention_flow, attention_heatmap, capture_attention
 
     capture = session.capture(capture_attention)
@@ -65,13 +81,16 @@ def _weights(session: Session, kind: str, mass: float) -> None:
     source_tokens = capture.source_tokens[row] if capture.source_tokens else None
     tokens = capture.tokens[row] if capture.tokens else None
     title = session.title(f"attention of {capture.layer}")
+    greatest, end = float(np.nanmax(alignment, initial=0.0)), limit or 1.0
+    if kind == "heatmap" and limit is None and 0 < greatest < _FAINT and not session.is_page:
+        session.say(f"the greatest weight is {greatest:.2g}: --limit {greatest:.1g} colours up to there")
 
     def figure() -> Any:
         options = {"source_mask": capture.source_mask[row], "mask": capture.mask[row], "title": title}
         options |= {"first": capture.first, **session.style}
         if kind == "flow":
             return attention_flow(alignment, source_tokens, tokens, mass=mass, **options)
-        return attention_heatmap(alignment, source_tokens, tokens, **options)
+        return attention_heatmap(alignment, source_tokens, tokens, limit=end, **options)
 
     def in_terminal(screen: Any) -> Any:
         from rich.console import Group
@@ -88,8 +107,10 @@ def _weights(session: Session, kind: str, mass: float) -> None:
                 *(_links(head, text, names, read, kept, mass) for head, text in zip(heads, captions, strict=True))
             )
         options = {"rows": names, "columns": source_tokens, "mask": capture.source_mask[row]}
+        shown = np.minimum(heads / end, 1)
+        captions = captions if limit is None else [f"{text}; from 0 to {limit:g} and above" for text in captions]
         return Group(
-            *(heatmap(screen, head, caption=text, **options) for head, text in zip(heads, captions, strict=True))
+            *(heatmap(screen, head, caption=text, **options) for head, text in zip(shown, captions, strict=True))
         )
 
     def page() -> Any:

@@ -271,3 +271,20 @@ def test_a_translation_in_its_picture(here: Path) -> None:
     looked = data["decoder/alignment"][0]
     for french, english in (("▁vieille", "▁old"), ("▁maison", "▁house"), ("▁ja", "▁yellow")):  # words change places
         assert source[looked[written.index(french)].argmax()] == english
+
+
+def test_the_query_of_a_pooling_is_called_by_the_label(here: Path) -> None:
+    ok("viz", "attention", "sentiment_bilstm", "Great", "--data", "a.npz")
+    data = data_of(here / "a.npz")
+    assert (data["tokens"].tolist(), data["source_tokens"].tolist()) == ([["positive"]], [["Great"]])
+
+
+def test_faint_weights_are_said_and_can_be_seen(here: Path) -> None:
+    said = ok("viz", "attention", "pixels_gru", "--data", "a.npz").stderr
+    greatest = data_of(here / "a.npz")["pooling/alignment"].max()
+    assert f"the greatest weight is {greatest:.2g}: --limit {greatest:.1g} colours up to there" in said
+    before = (here / "attention.png").read_bytes()
+    assert "greatest" not in ok("viz", "attention", "pixels_gru", "--limit", "0.08").stderr
+    assert (here / "attention.png").read_bytes() != before
+    assert "greatest" not in ok("viz", "attention", "sentiment_bilstm", "Great").stderr
+    assert "from 0 to 0.5 and above" in ok("viz", "attention", "--terminal", "--limit", "0.5").stdout

@@ -72,12 +72,6 @@ def test_the_decoder_of_a_forecast_reads_the_hours_that_it_writes(here: Path) ->
     assert data_of(here / "f.npz")["source_tokens"].tolist() == [read]
 
 
-def test_the_query_of_a_pooling_is_called_by_the_label(here: Path) -> None:
-    ok("viz", "attention", "sentiment_bilstm", "Great", "--data", "a.npz")
-    data = data_of(here / "a.npz")
-    assert (data["tokens"].tolist(), data["source_tokens"].tolist()) == ([["positive"]], [["Great"]])
-
-
 @pytest.mark.parametrize("text", ["So I like it", "Great"])
 def test_what_a_layer_of_whole_rows_does_comes_first(text: str, here: Path) -> None:
     """The layer that spells has a row a word, so it is shown only where it is asked for, and then without names."""

@@ -52,9 +52,12 @@ def test_attention(refused: Refused, models: Path) -> None:
     pair = [models / "pair.keras", "--input", models / "pair.npz"]
     small = [models / "small", "3 mai 1998"]
     assert "--mass" in refused(2, "attention", *small, "--mass", "1.5")
+    assert "--limit is for figures" in refused(2, "attention", *small, "--limit", "0.1", "-o", "page.html")
+    assert "--limit" in refused(2, "attention", *small, "--limit", "0")
     assert "--corpus is for --kind faithful" in refused(2, "attention", *small, "--corpus", models / "lines.txt")
     faithful = ["attention", "--kind", "faithful"]
     assert "gives no probabilities" in refused(1, *faithful, *pair)
+    assert "--limit is for --kind heatmap" in refused(2, *faithful, *pair, "--limit", "0.1")
     assert "--corpus is for models that read text" in refused(2, *faithful, *pair, "--corpus", models / "lines.txt")
     assert "is for figures: a page shows the weights" in refused(2, *faithful, *small, "-o", "a.html")
     for name, message in (

@@ -10,6 +10,7 @@ import pytest
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 sys.path.insert(0, str(Path(__file__).parent))
 from figure_cases import SCRIPTS, characters, check_layout, ticks, words
@@ -122,6 +123,18 @@ def test_missing_tokens_and_missing_labels(rng: np.random.Generator) -> None:
     figure = attention_heatmap(rows(rng, 3, 4), ["a"], None)
     assert ticks(figure.axes[0].xaxis) == ["a", "", "", ""]
     assert ticks(figure.axes[0].yaxis) == ["0", "1", "2"]
+
+
+def test_the_end_of_the_scale() -> None:
+    weights = np.full((2, 50), 0.02)
+    for axes in (None, Figure().subplots()):
+        figure = attention_heatmap(weights, limit=0.04, ax=axes)
+        (image,) = [image for each in figure.axes for image in each.images]
+        assert image.get_clim() == (0, 0.04)
+        assert {"0.01", "0.02", "0.03", "≥ 0.04"} <= {text.get_text() for text in figure.findobj(Text)}
+    for limit in (0, 1.5, float("nan")):
+        with pytest.raises(ValueError, match="limit: expected a number above 0, at most 1, received"):
+            attention_heatmap(weights, limit=limit)
 
 
 @pytest.mark.parametrize("shape", [(3,), (0, 4), (2, 0), (1, 2, 3, 4)])

@@ -19,7 +19,7 @@ from kerasrnn.viz.measures import row_entropy
 
 _WIDEST, _HIGHEST, _CELL, _SMALLEST_SIDE = 10.0, 6.2, 0.40, 3.2  # inches, for all panels together
 _STRIP, _STRIP_GAP = 0.36, 0.08  # inches, of the entropies
-_TICKS = [0, 0.25, 0.5, 0.75, 1]
+_TICKS = np.array([0, 0.25, 0.5, 0.75, 1])  # shares of the limit
 
 
 @styled
@@ -31,6 +31,7 @@ def attention_heatmap(
     source_mask: np.ndarray | None = None,
     mask: np.ndarray | None = None,
     entropy: bool = True,
+    limit: float = 1.0,
     title: str | None = None,
     first: int = 0,
     theme: str = "light",
@@ -39,9 +40,9 @@ def attention_heatmap(
 ) -> Figure:
     """Draw the alignment: source tokens on top, produced tokens at the left, weights from 0 to 1.
 
-    The colour scale is the same in every picture, so that two pictures compare. Masked steps are hatched. Beside each
-    row stands its entropy, −Σ α ln α / ln n over the n source steps that count: no bar is a look at one place, a full
-    one a look at all places alike.
+    The colour scale is the same in every picture, so that two pictures compare, unless `limit` is less than 1. Masked
+    steps are hatched. Beside each row stands its entropy, −Σ α ln α / ln n over the n source steps that count: no bar
+    is a look at one place, a full one a look at all places alike.
 
     Args:
         alignment: weights (t, s), or one panel a head from (n, t, s).
@@ -50,6 +51,8 @@ def attention_heatmap(
         source_mask: (s,) bool, False where the source is padding.
         mask: (t,) bool, False where the produced sequence is padding.
         entropy: whether to draw the entropies; on axes of somebody else there is no place for them.
+        limit: the end of the colour scale, for a source so long that no weight comes near 1; weights above it have the
+            last colour.
         title: a line above; lines too long are wrapped.
         first: the number of the first produced step, where they are a window of a longer sequence.
         theme: `light`, `dark` or `print`.
@@ -61,8 +64,8 @@ def attention_heatmap(
         The figure.
 
     Raises:
-        ValueError: `alignment` is not of rank 2 or 3, is empty, or a mask does not fit it; an unknown theme; a size
-            too small.
+        ValueError: `alignment` is not of rank 2 or 3, is empty, or a mask does not fit it; a limit that is not above 0
+            and at most 1; an unknown theme; a size too small.
     """
     wanted_wide, wanted_high = wanted_size(size, ax)
     weights = np.asarray(alignment, dtype=float)
@@ -71,6 +74,8 @@ def attention_heatmap(
     if weights.ndim != 3 or 0 in weights.shape:
         shape = np.shape(alignment)
         raise ValueError(f"alignment: expected a non-empty array (t, s) or (n, t, s), received one of shape {shape}")
+    if not 0 < limit <= 1:
+        raise ValueError(f"limit: expected a number above 0, at most 1, received {limit}")
     heads, steps, sources = weights.shape
     rows = checked_mask(mask, (steps,), "mask", "t")
     columns = checked_mask(source_mask, (sources,), "source_mask", "s")
@@ -78,11 +83,11 @@ def attention_heatmap(
     if ax is not None and heads == 1:
         wide, high = inches(ax)
         top = Labels(source_tokens, sources, wide / sources, "top")
-        _panel(ax, weights[0], rows, columns, min(wide / sources, high / steps))
+        _panel(ax, weights[0], rows, columns, min(wide / sources, high / steps), limit)
         top.put(ax)
         Labels(tokens, steps, high / steps, "left", first).put(ax)
         Title(title, wide).above(ax, 0.12 + top.thickness)
-        scale_beside(ax, ax.images[0], _TICKS, [f"{tick:g}" for tick in _TICKS], size=TEXT_SIZE - 1)
+        scale_beside(ax, ax.images[0], list(limit * _TICKS), _ends(limit), size=TEXT_SIZE - 1)
         return root_of(ax)
 
     across = min(heads, 4)
@@ -109,7 +114,7 @@ def attention_heatmap(
     for head in range(heads):
         row, column = divmod(head, across)
         axes = page.axes(margin_left + column * (wide + gap_x), margin_top + row * (high + gap_y), wide, high)
-        _panel(axes, weights[head], rows, columns, min(wide / sources, high / steps))
+        _panel(axes, weights[head], rows, columns, min(wide / sources, high / steps), limit)
         if row == 0:
             top.put(axes)
         else:
@@ -131,7 +136,7 @@ def attention_heatmap(
     text: dict[str, Any] = {"size": TEXT_SIZE, "color": look().quiet, "ha": "left"}
     page.text(margin_left, margin_top - top.thickness - 0.12, "source →", va="bottom", **text)
     page.text(0.22, margin_top, "← produced" if _length("← produced") <= high else "←", va="top", rotation=90, **text)
-    _scale(page, panels[0].images[0], margin_left + plot_wide + strip + 0.2, margin_top, min(down * high, 3.2))
+    _scale(page, panels[0].images[0], margin_left + plot_wide + strip + 0.2, margin_top, min(down * high, 3.2), limit)
     return root_of(page.figure)
 
 
@@ -156,8 +161,8 @@ def _cell(count: int, room: float) -> float:
     return min(max(_CELL, _SMALLEST_SIDE / count), 0.7, room / count)
 
 
-def _panel(axes: Axes, weights: np.ndarray, rows: np.ndarray, columns: np.ndarray, cell: float) -> None:
-    axes.imshow(weights, cmap=look().map(), vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+def _panel(axes: Axes, weights: np.ndarray, rows: np.ndarray, columns: np.ndarray, cell: float, limit: float) -> None:
+    axes.imshow(weights, cmap=look().map(), vmin=0, vmax=limit, aspect="auto", interpolation="nearest")
     _grid(axes, len(weights), weights.shape[1], cell)
     _hatch(axes, rows, columns)
 
@@ -179,10 +184,16 @@ def _hatch(axes: Axes, rows: np.ndarray, columns: np.ndarray) -> None:
     axes.set(xlim=(-0.5, sources - 0.5), ylim=(steps - 0.5, -0.5))
 
 
-def _scale(page: Page, image: Any, x: float, top: float, high: float) -> None:
+def _ends(limit: float) -> list[str]:
+    """The labels of the scale; the last one says that weights beyond it are drawn like it."""
+    *labels, last = (f"{tick:.3g}" for tick in limit * _TICKS)
+    return [*labels, last if limit == 1 else f"≥ {last}"]
+
+
+def _scale(page: Page, image: Any, x: float, top: float, high: float, limit: float) -> None:
     axes = page.axes(x, top, 0.14, high)
-    bar = Colorbar(axes, image, ticks=_TICKS)
-    bar.set_ticklabels([f"{tick:g}" for tick in _TICKS])
+    bar = Colorbar(axes, image, ticks=list(limit * _TICKS))
+    bar.set_ticklabels(_ends(limit))
     bar.outline.set_visible(False)
     axes.tick_params(labelsize=TEXT_SIZE - 1, length=2)
     caption = next((text for text in ("attention weight", "weight") if _length(text) <= high), None)
