@@ -106,11 +106,9 @@ def _weights(session: Session, kind: str, mass: float, limit: float | None) -> N
             return Group(
                 *(_links(head, text, names, read, kept, mass) for head, text in zip(heads, captions, strict=True))
             )
-        options = {"rows": names, "columns": source_tokens, "mask": capture.source_mask[row]}
-        shown = np.minimum(heads / end, 1)
-        captions = captions if limit is None else [f"{text}; from 0 to {limit:g} and above" for text in captions]
+        options = {"rows": names, "columns": source_tokens, "mask": capture.source_mask[row], "limit": end}
         return Group(
-            *(heatmap(screen, head, caption=text, **options) for head, text in zip(shown, captions, strict=True))
+            *(heatmap(screen, head, caption=text, **options) for head, text in zip(heads, captions, strict=True))
         )
 
     def page() -> Any:

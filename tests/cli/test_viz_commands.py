@@ -287,4 +287,4 @@ def test_faint_weights_are_said_and_can_be_seen(here: Path) -> None:
     assert "greatest" not in ok("viz", "attention", "pixels_gru", "--limit", "0.08").stderr
     assert (here / "attention.png").read_bytes() != before
     assert "greatest" not in ok("viz", "attention", "sentiment_bilstm", "Great").stderr
-    assert "from 0 to 0.5 and above" in ok("viz", "attention", "--terminal", "--limit", "0.5").stdout
+    assert "tenths of 0.5" in ok("viz", "attention", "--terminal", "--limit", "0.5").stdout
