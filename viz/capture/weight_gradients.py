@@ -20,7 +20,8 @@ def capture_weight_gradients(
 ) -> Findings:
     """Run `model` on a batch and return the norm of its loss' gradient with respect to the weights of each gate.
 
-    The loss is that of `capture_gradients`, as a mean over the rows of the batch.
+    The loss is that of `capture_gradients`, as a mean over the rows of the batch. Without `at` it is taken at the last
+    step that the output's own mask leaves; at the last of all where the output has no mask.
 
     Args:
         model: a Keras model, on TensorFlow.
