@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 
 from kerasrnn import crf
-from kerasrnn.viz.capture.chains import chain_of
-from kerasrnn.viz.capture.loss import kind_of, last_layer, primary_output
+from kerasrnn.viz.capture.loss import chain_of, kind_of, primary_output
 from kerasrnn.viz.capture.observe import to_numpy
 
 Tensor = Any
@@ -21,7 +20,7 @@ def log_probabilities(model: Any, outputs: Any) -> np.ndarray:
         ValueError: an output that is no probability of one choice.
     """
     output = primary_output(outputs)
-    chain = chain_of(last_layer(model), output)
+    chain = chain_of(model, output)
     if chain is not None:
         with np.errstate(divide="ignore"):
             return np.log(to_numpy(crf.marginals(*chain)).astype(float))
@@ -59,7 +58,7 @@ def numbers(outputs: Any) -> np.ndarray:
 def output_mask(model: Any, outputs: Any, shape: tuple[int, int]) -> np.ndarray:
     """(b, t) bool: which steps of the first output of floats count, where it says so."""
     output = primary_output(outputs)
-    chain = chain_of(last_layer(model), output)
+    chain = chain_of(model, output)
     mask = getattr(output, "_keras_mask", None) if chain is None else chain.mask
     found = np.ones(shape, bool) if mask is None else to_numpy(mask).astype(bool)
     return found if found.shape == shape else np.ones(shape, bool)

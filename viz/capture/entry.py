@@ -71,11 +71,10 @@ class Entry:
         observed.compare(outputs, self.label)
         if len(shape) != 3:
             raise ValueError(f"layer: expected vectors (b, t, d) to enter {self.label!r}, received {tuple(shape)}")
-        rows = keras.tree.flatten(observed.inputs)[0].shape[0]
-        if shape[0] != rows or (self._sites and self._choice.chosen.folded):
+        if shape[0] != observed.rows or (self._sites and self._choice.chosen.folded):
             raise ValueError(
-                f"layer: expected one whose rows are those of the batch, {rows}; {self.label!r} reads {shape[0]} of "
-                "its own"
+                f"layer: expected one whose rows are those of the batch, {observed.rows}; {self.label!r} reads "
+                f"{shape[0]} of its own"
             )
         mask = flat_mask(self._mask)
         self.mask = np.ones(shape[:2], bool) if mask is None else to_numpy(mask)

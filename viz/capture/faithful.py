@@ -10,10 +10,9 @@ from keras import ops
 from kerasrnn.layers import AttentionDecoder
 from kerasrnn.viz.arrays import Capture, rows_of_tokens
 from kerasrnn.viz.capture.attention import capture_attention, value_of
-from kerasrnn.viz.capture.chains import chain_of
 from kerasrnn.viz.capture.chances import log_probabilities
 from kerasrnn.viz.capture.edits import Edits, choice_of, replacements
-from kerasrnn.viz.capture.loss import has_steps, kind_of, last_layer, primary_output
+from kerasrnn.viz.capture.loss import chain_of, has_steps, kind_of, primary_output
 from kerasrnn.viz.capture.observe import Observed, observing, replaced, to_numpy
 from kerasrnn.viz.capture.sites import Site
 from kerasrnn.viz.measures import kendall_tau, total_variation
@@ -71,7 +70,7 @@ def capture_faithfulness(
     sources = alignment.shape[-1]
     kept = np.ones((len(alignment), sources), bool) if looked.source_mask is None else looked.source_mask
     with observing(model, inputs) as observed:
-        if chain_of(last_layer(model), primary_output(observed.reference)) is not None:
+        if chain_of(model, primary_output(observed.reference)) is not None:
             raise ValueError("model: expected an output that chooses at each step by itself, not the tags of a CRF")
         log_p = log_probabilities(model, observed.reference)
         influence = _influence(model, observed, looked.layer, log_p, *alignment.shape[-2:])

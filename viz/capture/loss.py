@@ -8,7 +8,8 @@ import numpy as np
 from keras import ops
 
 from kerasrnn import _compat, crf
-from kerasrnn.viz.capture.chains import chain_of, own_tags
+from kerasrnn.crf import Chain
+from kerasrnn.layers import CRF
 from kerasrnn.viz.capture.observe import to_numpy
 
 Tensor = Any
@@ -36,6 +37,20 @@ def has_steps(output: Tensor) -> bool:
     return len(output.shape) == 3
 
 
+def chain_of(model: Any, output: Tensor) -> Chain | None:
+    """What stands in the output of a model that ends in a CRF, the emissions `(b, t, n)` with their mask; else None."""
+    if not isinstance(_behind_the_output(model)[1], CRF):
+        return None
+    chain = crf.unpack(output)
+    chain.emissions._keras_mask = chain.mask  # as an output with steps has it
+    return chain
+
+
+def own_tags(chain: Chain) -> Tensor:
+    """The tags `(b, t)` that a chain decodes to; 0 where a step is masked."""
+    return ops.maximum(crf.viterbi(*chain).tags, 0)
+
+
 def loss_of(model: Any, outputs: Any, at: Any, target: Any, mask: np.ndarray | None) -> Loss:
     """The loss of a run.
 
@@ -51,7 +66,7 @@ def loss_of(model: Any, outputs: Any, at: Any, target: Any, mask: np.ndarray | N
             loss.
     """
     output = primary_output(outputs)
-    chain = chain_of(last_layer(model), output)
+    chain = chain_of(model, output)
     if chain is not None and at is not None:
         raise ValueError(f"at: the tags of a CRF are one answer, which has one loss; leave out {at}")
     if chain is not None and target is None:
@@ -159,11 +174,6 @@ def last_operation(model: Any) -> Any:
     return _behind_the_output(model)[0]
 
 
-def last_layer(model: Any) -> Any:
-    """The layer that computes each value of the first output, behind any `TimeDistributed`; or a subclassed model."""
-    return _behind_the_output(model)[1]
-
-
 def _behind_the_output(model: Any) -> tuple[Any, Any]:
     """The last operation, if it is called on whole outputs, and the same or the one that `TimeDistributed` calls."""
     operation = model
@@ -187,7 +197,7 @@ def _activates(operation: Any) -> bool:
 
 def _last_activation(model: Any) -> str | None:
     """The name of the activation behind the first output; None where the graph does not tell."""
-    operation = last_layer(model)
+    operation = _behind_the_output(model)[1]
     if isinstance(operation, keras.layers.Softmax):
         return "softmax"
     activation = getattr(operation, "activation", None)

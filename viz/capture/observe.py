@@ -35,6 +35,11 @@ class Observed:
         self._reference: Any = None
 
     @property
+    def rows(self) -> int:
+        """How many rows the batch has."""
+        return int(keras.tree.flatten(self.inputs)[0].shape[0])
+
+    @property
     def reference(self) -> Any:
         """The outputs of the plain run, which is made when somebody first asks."""
         if self._reference is None:

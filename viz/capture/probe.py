@@ -88,7 +88,7 @@ def probe_figures(
         gradients = {id(weight): to_numpy(found) for weight, found in zip(weights, of_weights, strict=True)}
         for item, found in zip(seen.values(), of_states, strict=True):
             item.norms = item.pushed.sizes(found)
-    rows = keras.tree.flatten(observed.inputs)[0].shape[0]
+    rows = observed.rows
     figures: dict[str, float | list[float | None]] = {"probe_loss": float(to_numpy(loss)) / rows}
     for (name, prefix), item in seen.items():
         figures |= _gate_figures(f"{name}/{prefix}".rstrip("/"), item)

@@ -7,8 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasrnn.viz.capture.chains import chain_of, own_tags
-from kerasrnn.viz.capture.loss import has_steps, kind_of, last_layer, last_operation, primary_output
+from kerasrnn.viz.capture.loss import chain_of, has_steps, kind_of, last_operation, own_tags, primary_output
 from kerasrnn.viz.capture.observe import largest_difference, to_numpy, tolerance
 
 Tensor = Any
@@ -41,7 +40,7 @@ class Score:
         if len(output.shape) > 3:
             raise ValueError(f"model: expected an output (b, v) or (b, t, v), received {tuple(output.shape)}")
         self._model = model
-        chain = chain_of(last_layer(model), output)
+        chain = chain_of(model, output)
         self._kind = "emissions" if chain is not None else kind_of(model, output)
         self.output = output = output if chain is None else chain.emissions
         self._seen: list[Tensor] = []
@@ -97,7 +96,7 @@ class Score:
         return noting
 
     def _scores(self, output: Tensor) -> Tensor:
-        chain = chain_of(last_layer(self._model), output)
+        chain = chain_of(self._model, output)
         if chain is not None:
             return chain.emissions
         if self._kind not in ("softmax", "sigmoid"):
