@@ -56,6 +56,16 @@ def test_the_tags_may_come_first(model: keras.Model, x: np.ndarray) -> None:
     )
 
 
+def test_steps_that_only_the_crf_leaves_out(model: keras.Model, x: np.ndarray) -> None:
+    """The recurrent layer knows of no mask."""
+    given, kept = keras.Input((STEPS, 2)), keras.Input((STEPS,), dtype="bool")
+    read = layers.LSTM(6, return_sequences=True, name="rnn")(given)
+    found = keras.Model([given, kept], layers.CRF(TAGS)(keras.layers.Dense(TAGS)(read), mask=kept))
+    mask = np.array([[True] * 4, [True] * 2 + [False] * 2])
+    assert capture_jacobian(found, [x, mask]).mask.tolist() == mask.tolist()
+    assert capture_saliency(found, [x, mask]).facts["output steps"] == [3, 1]
+
+
 def test_an_intervention_changes_the_chances_of_each_tag(model: keras.Model, x: np.ndarray) -> None:
     capture = capture_intervention(model, x, clamp={"forget": 0.0})
     emissions = np.asarray(of_the_emissions(model)(x), float)
