@@ -107,7 +107,7 @@ def streaming(smoke: bool, rounds: int) -> list[Row]:
     one = np.zeros((1, 1, units), "float32")
     layer = layers.LSTM(units, return_sequences=True, return_state=True)
     layer.build((1, None, units))
-    step = tf.function(layer.step)
+    step = layer.compiled_step()
     many = tf.function(lambda x, states: layer(x, initial_state=states))
     states = [tf.zeros((1, units))] * 2
     x_t, x_chunk = tf.zeros((1, units)), tf.zeros((1, chunk, units))

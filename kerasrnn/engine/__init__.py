@@ -7,13 +7,24 @@ nowhere else. `unfold` is the loop of decoding, which ends when its results say 
 """
 
 from kerasrnn._registration import register_after_engine
-from kerasrnn.engine.compiled import roomy_time
+from kerasrnn.engine.compiled import compiled_for, roomy_time
 from kerasrnn.engine.options import alike
 from kerasrnn.engine.recurrence import portable, recur
 from kerasrnn.engine.scan import Scanned, scan
 from kerasrnn.engine.scores import additive_scores
 from kerasrnn.engine.unfold import Unfolded, unfold
 
-__all__ = ["Scanned", "Unfolded", "additive_scores", "alike", "portable", "recur", "roomy_time", "scan", "unfold"]
+__all__ = [
+    "Scanned",
+    "Unfolded",
+    "additive_scores",
+    "alike",
+    "compiled_for",
+    "portable",
+    "recur",
+    "roomy_time",
+    "scan",
+    "unfold",
+]
 
 register_after_engine()

@@ -1,7 +1,7 @@
 """Pure functions of tensors, compiled wherever that is possible: eagerly, and within a graph that is not."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -43,6 +43,28 @@ def compiled(function: Callable[..., Any], *, of_gradients: bool = False) -> Cal
         return program(tensors[0].shape[-1], **options)(*tensors) if backend == "jax" else function(*tensors, **options)
 
     return run
+
+
+def compiled_for(
+    function: Callable[..., Any], variables: Sequence[Any], shapes: Sequence[tuple[int, ...]], dtype: str
+) -> Callable[..., Any]:
+    """`function(*tensors)` as one program, for tensors of these shapes alone and at the least cost of a call.
+
+    The variables' values are those at the time of a call.
+    """
+    if keras.config.backend() == "jax":
+        import jax
+
+        def with_values(values: list[Tensor], tensors: list[Tensor]) -> Any:
+            with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+                return function(*tensors)
+
+        on_jax = jax.jit(with_values)
+        return lambda *tensors: on_jax([variable.value for variable in variables], list(tensors))
+    import tensorflow as tf
+
+    specs = [tf.TensorSpec(shape, dtype) for shape in shapes]
+    return tf.function(function, jit_compile=True, autograph=False).get_concrete_function(*specs)
 
 
 def roomy_time(tensors: list[Tensor]) -> list[Tensor]:

@@ -1,12 +1,13 @@
 """Cells whose step is linear in the state, h = a ⊙ h₋ + b: all steps at once by a parallel scan.
 
 Such a cell states `linear(projected) -> (a, b, gates)`. The coefficients of every step are known before the first is
-taken, and (a, b) pairs compose: the scan takes of the order of log t steps one after the other instead of t. For JAX;
-on TensorFlow the loop of `tensorflow_adjoint` takes t of them in less time, on a CPU.
+taken, and (a, b) pairs compose: the scan takes of the order of log t steps one after the other instead of t. For JAX,
+and for a GPU; on a CPU TensorFlow takes t steps, in the loop of `tensorflow_adjoint`, in less time.
 """
 
 from typing import Any
 
+import keras
 from keras import ops
 
 from kerasrnn.engine.options import Options
@@ -39,11 +40,16 @@ def recur(
         a, b = ops.where(valid, a, ops.ones_like(a)), ops.where(valid, b, ops.zeros_like(b))
         gates = {name: ops.where(valid, gate, ops.zeros_like(gate)) for name, gate in gates.items()}
     traces = gates | {"hidden": _states(a, b, states[0])}
-    return Scanned([traces["hidden"][:, -1]], {name: traces[name] for name in options.kept})
+    last = ops.concatenate([states[0][:, None], traces["hidden"][:, -1:]], axis=1)[:, -1]  # of no steps the initial one
+    return Scanned([last], {name: traces[name] for name in options.kept})
 
 
 def _states(a: Tensor, b: Tensor, before: Tensor) -> Tensor:
     """`h_t = a_t ⊙ h_{t-1} + b_t` for `a, b (b, t, u)` and `h_0 (b, u)`: all h, `(b, t, u)`."""
+    if keras.config.backend() == "tensorflow":  # Keras' own scan is not for steps of unknown number
+        from kerasrnn.engine import tensorflow_linear
+
+        return tensorflow_linear.states_of(a, b, before)
 
     def compose(first: Any, second: Any) -> Any:
         return first[0] * second[0], second[0] * first[1] + second[1]

@@ -25,6 +25,7 @@ from kerasrnn.engine.packed_steps import (
     differentiable_rows,
     filled,
     now_of,
+    once_known,
     past_of,
     shaped,
     step_of,
@@ -33,10 +34,22 @@ from kerasrnn.engine.packed_steps import (
 
 Tensor = Any
 
+LIGHT = 1 << 14  # weights in the recurrent kernels: see `_is_light`
+
 
 def rows_of_phase(rows: Tensor, phase: int, phases: int) -> Tensor:
     """How many of `rows` sequences run in a phase: all in the first, then fewer in equal steps."""
     return rows if phase == 0 else (rows * (phases - phase) + phases - 1) // phases
+
+
+def _is_light(given: Given) -> bool:
+    """Whether a step is so small that copies and counting cost a good part of it: then they are avoided.
+
+    What is left of such a step is a handful of operations, which XLA runs one after the other on one thread. Larger
+    products of shards side by side then get in each other's way, so for these the copies are the lesser evil.
+    """
+    weights = sum(product.kernel.shape.num_elements() for product in given.products)
+    return weights <= LIGHT or given.states[0].shape[0] == 1
 
 
 def forward(
@@ -53,7 +66,7 @@ def forward(
         The last states `(r, u)`; the wanted traces, gates `(n, u)` with a step's rows where its input's are, states
         `(n + r, u)` one step later; and what was kept.
     """
-    room, rows = tf.shape(given.projected)[0], tf.shape(given.states[0])[0]
+    room, rows, light = tf.shape(given.projected)[0], tf.shape(given.states[0])[0], _is_light(given)
     names = cell.state_names
     sample = step_of(cell, given, now_of(given, tf.constant(0), rows), tf.constant(0), given.states)
 
@@ -73,8 +86,9 @@ def forward(
         now = now_of(given, start, count)
 
         def body(j: Tensor, states: list[Tensor], read: list[Tensor], arrays: Any) -> Any:
-            at = start + j * count
             step = step_of(cell, given, filled(now, read), time + j, states)
+            after = once_known(j + 1, step.states) if light else j + 1
+            at = start + (after - 1) * count
             in_states, in_gates, in_products, in_factors = arrays
             in_states = [
                 put(array, step.states[index], at + count) for array, index in zip(in_states, stored, strict=True)
@@ -84,8 +98,8 @@ def forward(
                 in_products = [put(array, value, at) for array, value in zip(in_products, step.products, strict=True)]
                 values = [factor for left in step.factors for factor in left if not isinstance(factor, int)]
                 in_factors = [put(array, value, at) for array, value in zip(in_factors, values, strict=True)]
-            after, ahead = shaped(step.states, states), shaped(tensors_of(now_of(given, at + count, count)), read)
-            return j + 1, after, ahead, (in_states, in_gates, in_products, in_factors)
+            ahead = shaped(tensors_of(now_of(given, at + count, count)), read)
+            return after, shaped(step.states, states), ahead, (in_states, in_gates, in_products, in_factors)
 
         begin = (tf.constant(0), states, tensors_of(now), arrays)
         _, states, _, arrays = tf.while_loop(lambda j, *_: j < steps, body, begin)
@@ -132,7 +146,7 @@ def backward(
         into_states: the gradients of the last states, `(r, u)`.
         into_outs: the gradients of the wanted traces, all `(n, u)`: those of states without their first `r` rows.
     """
-    rows = tf.shape(given.states[0])[0]
+    rows, light = tf.shape(given.states[0])[0], _is_light(given)
     room = tf.shape(kept.states[0])[0] - rows
     apart = structure.projected_as is None
     transposed = [tf.transpose(product.kernel) for product in given.products]
@@ -147,13 +161,14 @@ def backward(
         past = past_of(cell, given, kept, into_outs, start + tf.maximum(steps - 1, 0) * count, count, rows)
 
         def body(j: Tensor, carried: Any, sums: Any, read: list[Tensor], arrays: Any) -> Any:
-            at = start + j * count
             found = adjoint_of_step(cell, given, transposed, carried, filled(past, read), count, time + j)
+            before = -once_known(1 - j, found.states) if light else j - 1
+            at = start + (before + 1) * count
             values = [*found.products, found.projected] if apart else found.products
             arrays = [put(array, value, at) for array, value in zip(arrays, values, strict=True)]
             added = [total + part for total, part in zip(sums, [*found.weights, *found.rows], strict=True)]
             ahead = tensors_of(past_of(cell, given, kept, into_outs, at - count, count, rows))
-            return j - 1, shaped(found.states, carried), shaped(added, sums), shaped(ahead, read), arrays
+            return before, shaped(found.states, carried), shaped(added, sums), shaped(ahead, read), arrays
 
         begin = (steps - 1, carried, sums, tensors_of(past), arrays)
         _, carried, sums, _, arrays = tf.while_loop(lambda j, *_: j >= 0, body, begin)

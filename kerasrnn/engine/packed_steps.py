@@ -128,6 +128,16 @@ def tensors_of(structure: Any) -> list[Tensor]:
     return [tensor for tensor in tf.nest.flatten(structure) if tensor is not None]
 
 
+def once_known(number: Tensor, results: Sequence[Tensor]) -> Tensor:
+    """`number`, in a way that XLA takes for a result of `results`.
+
+    What is read or written at a place so numbered comes after everything that led to them. XLA then sees that nothing
+    of the step before is needed any more, and overwrites it where it otherwise copies it first.
+    """
+    corners = [tf.cast(tf.reduce_sum(result[:1, :1]), tf.float32) for result in results]
+    return tf.minimum(number, number + tf.cast(tf.math.is_nan(tf.add_n(corners)), number.dtype))
+
+
 def shaped(tensors: list[Tensor], like: list[Tensor]) -> list[Tensor]:
     """The tensors, with what is known of the shapes of others: a loop may not forget any of it."""
     for tensor, other in zip(tensors, like, strict=True):

@@ -22,7 +22,7 @@ class Shard(NamedTuple):
     rows: Tensor  # masked: (r,) int32, which rows of the batch; dense: their number
     lengths: Tensor | None  # (r,) int32 in falling order, or None
     steps: Tensor  # (p,) int32
-    sources: Tensor | None  # (packed,) int32, for each packed row b·T + t of its step, 0 for none; None if dense
+    sources: Tensor | None  # (packed,) int32, for each packed row b·T + t of its step, -1 for none; None if dense
     packed: Tensor  # scalar int32, the number of packed rows that steps use
 
 
@@ -34,6 +34,7 @@ class Layout(NamedTuple):
     room: list[Tensor]  # the number of packed rows of each shard, at least `packed`
     targets: list[Tensor] | None  # masked: for states and for gates (b, t) int32, the packed row over all shards, or -1
     order: Tensor | None  # masked: (b,) int32, where each row of the batch is among those of all shards
+    shard_of: Tensor | None  # masked: (b,) int32
     go_backwards: bool
 
 
@@ -48,7 +49,7 @@ def dense(sequences: Tensor, count: int, go_backwards: bool, exact: bool) -> Lay
         steps = length if count == 1 else tf.where(rows > 0, length, 0)
         shards.append(Shard(rows, None, tf.stack([steps]), None, rows * length))
         room.append(rows * (_maximum(length, 1) if exact else roomy(length)))
-    return Layout(shards, 1, room, None, None, go_backwards)
+    return Layout(shards, 1, room, None, None, None, go_backwards)
 
 
 def masked(sequences: Tensor, mask: Tensor, count: int, phases: int, go_backwards: bool, exact: bool) -> Layout:
@@ -59,6 +60,10 @@ def masked(sequences: Tensor, mask: Tensor, count: int, phases: int, go_backward
     valid = tf.cast(mask, tf.int32)
     lengths = tf.reduce_sum(valid, axis=1)
     by_length = tf.argsort(lengths, direction="DESCENDING", stable=True)
+    batch = tf.shape(lengths)[0]
+    each = (batch + count - 1) // count  # with sequences of no steps all shards have as many, and one program
+    filling = [[0, each * count - batch]]
+    dealt, falling = tf.pad(by_length, filling), tf.pad(tf.gather(lengths, by_length), filling)
     step_of = tf.argsort(1 - valid, axis=1, stable=True)  # (b, t): where the k-th valid step is
     if go_backwards:
         step_of = length - 1 - step_of
@@ -66,8 +71,7 @@ def masked(sequences: Tensor, mask: Tensor, count: int, phases: int, go_backward
 
     shards, positions = [], []
     for number in range(count):
-        rows = by_length[number::count]
-        own = tf.gather(lengths, rows)
+        rows, own = dealt[number::count], falling[number::count]
         steps = _steps(own, phases)
         *bounds, used = _phases(steps, tf.shape(rows)[0], phases)
         used = tf.shape(rows)[0] * (length + 1) if exact else used
@@ -82,22 +86,43 @@ def masked(sequences: Tensor, mask: Tensor, count: int, phases: int, go_backward
         at += number * room
         targets.append(tf.where(began, at + step_rows - tf.shape(shard.rows)[0], -1))
         gate_targets.append(tf.where(tf.gather(mask, shard.rows), at, -1))
-    order = tf.argsort(tf.concat([shard.rows for shard in shards], axis=0))
+    place = tf.argsort(by_length)
+    order = place % count * each + place // count
     by_batch = [tf.gather(tf.concat(parts, axis=0), order) for parts in (targets, gate_targets)]
-    return Layout(shards, phases, [room] * count, by_batch, order, go_backwards)
+    return Layout(shards, phases, [room] * count, by_batch, order, place % count, go_backwards)
 
 
 def pack(layout: Layout, sequences: Tensor) -> list[Tensor]:
-    """The steps of each shard: `(b, t, d)` to `(packed, d)` each, anything where there is none."""
+    """The steps of each shard: `(b, t, d)` to `(packed, d)` each, zeros where there is none. No masked step is read."""
     width = sequences.shape[2]
     if layout.targets is not None:
-        flat = tf.reshape(sequences, [-1, width])
-        return [_take(flat, shard.sources) for shard in layout.shards]
+        return list(_pack_masked(layout, sequences))
     parts = []
     for part in split_rows(layout, sequences):
         by_time = tf.transpose(tf.reverse(part, [1]) if layout.go_backwards else part, [1, 0, 2])
         parts.append(tf.reshape(by_time, [-1, width]))
     return parts
+
+
+def _pack_masked(layout: Layout, sequences: Tensor) -> Any:
+    """`pack` under a mask, with a gradient that gathers: TensorFlow's own, for steps taken twice, would scatter."""
+
+    @tf.custom_gradient
+    def run(sequences: Tensor) -> Any:
+        flat = tf.reshape(sequences, [-1, sequences.shape[2]])
+        parts = [_take(flat, shard.sources) for shard in layout.shards]
+
+        def gradient(*upstream: Tensor) -> Tensor:
+            used = tf.stack([shard.packed for shard in layout.shards])
+            moved = tf.cumsum(used, exclusive=True) - tf.stack(layout.room) * tf.range(len(layout.shards))
+            targets = tf.reverse(layout.targets[1], [1]) if layout.go_backwards else layout.targets[1]
+            at = targets + tf.gather(moved, layout.shard_of)[:, None]
+            taken = tf.gather(tf.concat(upstream, axis=0), tf.where(targets >= 0, at, 0))
+            return tf.where(targets[..., None] >= 0, taken, tf.zeros([], taken.dtype))
+
+        return parts, gradient
+
+    return run(sequences)
 
 
 def with_room(layout: Layout, shard: int, rows: Tensor) -> Tensor:
@@ -149,7 +174,7 @@ def join_rows(layout: Layout, parts: list[Tensor]) -> Tensor:
 def spread_rows(layout: Layout, tensor: Tensor, length: Tensor) -> list[Tensor]:
     """For each shard what its packed rows have of `(b, ·)`: `(packed, ·)`."""
     if layout.targets is not None:
-        return [_take(tensor, tf.convert_to_tensor(shard.sources) // length) for shard in layout.shards]
+        return [tf.gather(tensor, tf.maximum(shard.sources, 0) // length) for shard in layout.shards]
     return [tf.tile(part, [length, 1]) for part in split_rows(layout, tensor)]
 
 
@@ -193,21 +218,20 @@ def _position(step: Tensor, starts: Tensor, times: Tensor, counts: Tensor) -> tu
 
 
 def _sources(rows: Tensor, lengths: Tensor, step_of: Tensor, phases: list[Tensor], size: Tensor) -> Tensor:
-    """`(size,)`: for each packed row b·T + t of its step, or 0."""
+    """`(size,)`: for each packed row b·T + t of its step, or -1."""
     length = tf.shape(step_of)[1]
     k = tf.tile(tf.range(length)[None, :], [tf.shape(rows)[0], 1])
     at, _ = _position(k, *phases)
     flat = rows[:, None] * length + tf.gather(step_of, rows)
     at = tf.where(k < lengths[:, None], at, size)
-    return tf.tensor_scatter_nd_update(tf.zeros([size + 1], tf.int32), tf.reshape(at, [-1, 1]), tf.reshape(flat, [-1]))[
-        :-1
-    ]
+    return tf.tensor_scatter_nd_update(tf.fill([size + 1], -1), tf.reshape(at, [-1, 1]), tf.reshape(flat, [-1]))[:-1]
 
 
 def _take(flat: Tensor, sources: Tensor) -> Tensor:
-    """Rows of what is never NaN under a mask. What lies between sequences is read but comes to nothing."""
+    """The rows `sources`, zeros for -1."""
     empty = tf.cast(tf.shape(flat)[0] == 0, tf.int32)
-    return tf.gather(tf.pad(flat, [[0, empty], [0, 0]]), sources)
+    taken = tf.gather(tf.pad(flat, [[0, empty], [0, 0]]), tf.maximum(sources, 0))
+    return tf.where(sources[:, None] >= 0, taken, tf.zeros([], taken.dtype))
 
 
 def _size(tensor: Tensor, axis: int) -> Tensor:

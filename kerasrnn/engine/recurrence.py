@@ -47,7 +47,7 @@ def recur(
 
     Args:
         cell: what states `project`, `project_bias`, `recurrent_products` and `advance`, as `layers.GatedCell` does.
-        sequences: `(b, t, d)`; nothing but zeros where the mask is False.
+        sequences: `(b, t, d)`; what lies under the mask is not read.
         states: the initial states, `(b, u)` each.
         mask: `(b, t)` bool, True = keep, or None. On masked steps states hold and gates are 0.
         unroll: write the steps out.
@@ -58,26 +58,29 @@ def recur(
         `Scanned(states, traces)`, the traces `(b, t, u)` in processing order.
     """
     options = Options(**given)
-    if unroll or sequences.shape[1] == 0 or not _compiles(cell, sequences, states):
-        return _scan(cell, sequences, states, mask, options, unroll=unroll)
-    if recompute and (keras.config.backend() == "jax" or _compat.records_gradients()):
-        return _recompute(cell, sequences, states, mask, options)
-    if keras.config.backend() == "jax":
-        scans = linear.recur if hasattr(cell, "linear") else _scan
-        return scans(cell, sequences, states, mask, options)
-    from kerasrnn.engine import tensorflow_adjoint
+    loops = not unroll and sequences.shape[1] != 0
+    compiles = loops and _compiles(cell, sequences, states)
+    recompute = recompute and compiles and (keras.config.backend() == "jax" or _compat.records_gradients())
+    if compiles and keras.config.backend() == "tensorflow":
+        from kerasrnn.engine import recompute as chunks
+        from kerasrnn.engine import tensorflow_adjoint
 
-    return tensorflow_adjoint.recur(cell, sequences, states, mask, options)
-
-
-def _recompute(cell: Any, sequences: Tensor, states: list[Tensor], mask: Tensor | None, options: Options) -> Scanned:
-    if keras.config.backend() == "jax":
+        return (chunks if recompute else tensorflow_adjoint).recur(cell, sequences, states, mask, options)
+    if mask is not None:  # NaN under a mask must not meet a kernel: 0·NaN is NaN in its gradient
+        sequences = ops.where(mask[..., None], sequences, ops.zeros_like(sequences))
+    if recompute:
         from kerasrnn.engine import jax_recompute
 
         return jax_recompute.recur(_scan, cell, sequences, states, mask, options)
-    from kerasrnn.engine import recompute
+    if loops and hasattr(cell, "linear") and _scans_in_parallel():
+        return linear.recur(cell, sequences, states, mask, options)
+    return _scan(cell, sequences, states, mask, options, unroll=unroll)
 
-    return recompute.recur(cell, sequences, states, mask, options)
+
+def _scans_in_parallel() -> bool:
+    """Whether the steps of a linear cell are taken all at once, rather than in a loop."""
+    backend = keras.config.backend()
+    return backend == "jax" or (backend == "tensorflow" and _compat.has_gpu() and not _portable.get())
 
 
 def compilable(tensors: Sequence[Tensor]) -> bool:

@@ -20,7 +20,7 @@ from kerasrnn.engine.scan import Scanned
 
 Tensor = Any
 
-PHASES = 5  # of a batch with a mask
+PHASES = 4  # of a batch with a mask
 SMALL = 1 << 16  # weights in the recurrent kernels: below that, padding costs less than compiling phases does
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerasrnn import _compat
 from kerasrnn.layers.gated_cell import KerasCell
 
 Tensor = Any
@@ -17,10 +18,18 @@ def layer_norm(x: Tensor, epsilon: float, gamma: Tensor, beta: Tensor | None = N
     """
     dtype = keras.backend.standardize_dtype(x.dtype)
     wide = ops.cast(x, "float32") if dtype in ("float16", "bfloat16") else x
-    centred = wide - ops.mean(wide, axis=-1, keepdims=True)
-    scale = ops.rsqrt(ops.mean(ops.square(centred), axis=-1, keepdims=True) + epsilon)
+    centred = wide - _mean(wide)
+    scale = ops.rsqrt(_mean(ops.square(centred)) + epsilon)
     normal = ops.cast(centred * scale, dtype) * gamma
     return normal if beta is None else normal + beta
+
+
+def _mean(x: Tensor) -> Tensor:
+    """The mean over the last axis, which is kept."""
+    if keras.config.backend() == "tensorflow" and not _compat.has_gpu():  # a program for a CPU sums row by row, slowly
+        width = x.shape[-1]
+        return ops.matmul(x, ops.full((width, 1), 1.0 / width, dtype=x.dtype))
+    return ops.mean(x, axis=-1, keepdims=True)
 
 
 class LayerNormed(KerasCell):

@@ -1,5 +1,6 @@
 """What every recurrent layer of this package does beyond its cell: masks, states, gates out."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import keras
@@ -189,6 +190,55 @@ class RecurrentLayer(KeepsStates, keras.layers.RNN):
             return after[0], after, gates | dict(zip(self.cell.state_names, after, strict=True))
         return after[0], after
 
+    def compiled_step(self, batch_size: int = 1) -> Callable[..., Any]:
+        """`step` as one program for streams of `batch_size` rows, called at the least cost that the backend has.
+
+        Args:
+            batch_size: the number of rows, a positive int.
+
+        Returns:
+            A function of `x_t (b, d)` and `states`, None to begin, that returns what `step` does. It uses the weights
+            that the layer has when it is called.
+
+        Raises:
+            ValueError: a layer that is not built; when called, arrays of other shapes.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from kerasrnn.layers import GRU
+        >>> layer = GRU(8)
+        >>> layer.build((1, None, 3))
+        >>> step = layer.compiled_step()
+        >>> output, states = step(np.ones((1, 3)))
+        >>> output, states = step(np.ones((1, 3)), states)
+        >>> tuple(output.shape)
+        (1, 8)
+        """
+        require_built(self, "compiled_step")
+        widths = [self.cell.kernel.shape[0], *keras.tree.flatten(self.state_size)]
+        shapes = [(batch_size, width) for width in widths]
+        if batch_size < 1:
+            raise ValueError(f"`batch_size` must be a positive int; received {batch_size!r}.")
+        first = self.get_initial_state(batch_size)
+
+        def flat(x_t: Tensor, *states: Tensor) -> Any:
+            return self.step(x_t, list(states))
+
+        program = engine.compiled_for(flat, self.variables, shapes, self.compute_dtype)
+
+        def step(x_t: Tensor, states: Any = None) -> Any:
+            tensors = [ops.convert_to_tensor(x, dtype=self.compute_dtype) for x in (x_t, *(states or first))]
+            received = [tuple(tensor.shape) for tensor in tensors]
+            if received != shapes:
+                raise ValueError(
+                    f"`x_t` and `states` must be of the shapes {shapes}; received {received}. For another number of "
+                    "rows compile another step: `layer.compiled_step(batch_size)`."
+                )
+            return program(*tensors)
+
+        return step
+
     def _scan(
         self,
         sequences: Tensor,
@@ -200,8 +250,6 @@ class RecurrentLayer(KeepsStates, keras.layers.RNN):
     ) -> tuple[Tensor, Tensor, list[Tensor], dict[str, Tensor]]:
         """`(last output (b, u), outputs (b, t, u) in processing order, states, gates in input order)`."""
         cell: GatedCell = self.cell
-        if mask is not None:  # NaN under a mask must not meet a kernel: 0·NaN is NaN in its gradient
-            sequences = ops.where(mask[..., None], sequences, ops.zeros_like(sequences))
         shape = (*ops.shape(sequences)[:2], cell.units)
         final, traces = engine.recur(
             cell,

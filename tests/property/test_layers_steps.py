@@ -52,6 +52,38 @@ def test_step_is_one_graph_for_a_stream(kind: str, rng: np.random.Generator) -> 
 
 
 @pytest.mark.parametrize("kind", LOOPED)
+def test_a_compiled_step_is_the_step(kind: str, rng: np.random.Generator) -> None:
+    """With the weights of the moment, from states or from none."""
+    layer = make(layers, kind, return_gates=True, dtype="float64")
+    x = inputs(rng)
+    layer.build(x.shape)
+    step = layer.compiled_step(B)
+    for _ in range(2):
+        random_weights(layer, rng)
+        states: Any = None
+        for t in range(3):
+            expected = layer.step(to_tensor(x[:, t]), states)
+            found = step(x[:, t], states)
+            assert_close(list(found[1]), list(expected[1]), 1e-12)
+            assert_close([found[0], found[2]], [expected[0], expected[2]], 1e-12)
+            states = found[1]
+
+
+def test_a_compiled_step_takes_its_own_shapes_only() -> None:
+    layer = layers.LSTM(U)
+    with pytest.raises(ValueError, match="build"):
+        layer.compiled_step()
+    layer.build((None, None, D))
+    with pytest.raises(ValueError, match="`batch_size` must be a positive int; received 0"):
+        layer.compiled_step(0)
+    step = layer.compiled_step()
+    with pytest.raises(ValueError, match=r"must be of the shapes .*; received \[\(2, 4\), \(1, 3\), \(1, 3\)\]"):
+        step(np.zeros((2, D)))
+    with pytest.raises(ValueError, match=r"compiled_step\(batch_size\)"):
+        step(np.zeros((1, D)), [np.zeros((1, U))])
+
+
+@pytest.mark.parametrize("kind", LOOPED)
 @settings(max_examples=2 if JAX else 8)  # JAX compiles every call
 @given(cuts=st.lists(st.integers(0, 6), max_size=3), seed=st.integers(0, 99))
 def test_chunks_equal_the_whole(kind: str, cuts: list[int], seed: int) -> None:

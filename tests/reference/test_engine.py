@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 from layer_cases import KINDS, MASKS, B, D, T, U, assert_close, initial, inputs, make, random_weights
 
-from kerasrnn import engine, layers
-from kerasrnn.engine import recurrence, tensorflow_adjoint
+from kerasrnn import _compat, engine, layers
+from kerasrnn.engine import recurrence, tensorflow_adjoint, tensorflow_linear
 
 TOLERANCE = 1e-11
 
@@ -109,6 +109,59 @@ def test_any_number_of_shards(
         layer, x, states, keep = case(kind, mask, rng)
         expected = outcome(layer, x, states, keep, reference)
         assert_close(outcome(layer, x, states, keep, engine.recur), expected, TOLERANCE)
+
+
+@pytest.mark.parametrize("go_backwards", [False, True])
+def test_nan_under_the_mask_is_not_read(go_backwards: bool, rng: np.random.Generator) -> None:
+    """By the packed loops and by the plain one: neither in results nor in gradients."""
+    layer, x, states, keep = case("lstm", "holes", rng)
+    expected = outcome(layer, x, states, keep, engine.recur, go_backwards=go_backwards)
+    dirty = np.where(MASKS["holes"][..., None], x, np.nan)
+    for run in (engine.recur, reference):
+        assert_close(outcome(layer, dirty, states, keep, run, go_backwards=go_backwards), expected, TOLERANCE)
+
+
+@pytest.mark.parametrize("mask", ["none", "holes"])
+@pytest.mark.parametrize("kind", ["min_gru", "min_lstm"])
+def test_all_steps_at_once_on_a_gpu(
+    kind: str, mask: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parallel scan, whose loop over passes needs no GPU itself; no other loop may run."""
+    layer, x, states, keep = case(kind, mask, rng)
+    layer.cell.zoneout_rates = [0.3]
+    options = random_masks(kind, rng, 1) | {"go_backwards": mask != "none"}
+    expected = outcome(layer, x, states, keep, reference, **options)
+    monkeypatch.setattr(_compat, "has_gpu", lambda: True)
+    monkeypatch.setattr(recurrence, "scan", None)
+    assert_close(outcome(layer, x, states, keep, engine.recur, **options), expected, TOLERANCE)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 9])
+@pytest.mark.parametrize("jit", [False, True], ids=["graph", "XLA"])
+def test_any_number_of_steps_at_once(steps: int, jit: bool, rng: np.random.Generator) -> None:
+    """Steps whose number a graph does not know, by definition one after the other."""
+    a, b, before = rng.random((B, steps, U)), rng.standard_normal((B, steps, U)), rng.standard_normal((B, U))
+    expected, h = [], before
+    for t in range(steps):
+        h = a[:, t] * h + b[:, t]
+        expected.append(h)
+    many, one = tf.TensorSpec((None, None, U), tf.float64), tf.TensorSpec((None, U), tf.float64)
+    run = tf.function(tensorflow_linear.states_of, jit_compile=jit, input_signature=[many, many, one])
+    found = run(a, b, before)
+    assert_close(np.asarray(found), np.reshape(expected, (steps, B, U)).transpose(1, 0, 2), 1e-12)
+
+
+def test_the_parallel_scan_has_a_second_gradient(rng: np.random.Generator) -> None:
+    a, b, h = (tf.constant(rng.random(shape)) for shape in ((2, 4, 1), (2, 4, 1), (2, 1)))
+
+    def first(a: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(a)
+            loss = tf.reduce_sum(tensorflow_linear.states_of(a, b, h) ** 3)
+        return tape.gradient(loss, a)
+
+    (analytic,), (numeric,) = tf.test.compute_gradient(first, [a])
+    np.testing.assert_allclose(analytic, numeric, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kerasrnn import engine, layers
-from kerasrnn.engine import tensorflow_adjoint
+from kerasrnn.engine import packed_steps, tensorflow_adjoint
 
 tf = pytest.importorskip("tensorflow")
 
@@ -67,3 +67,12 @@ def test_batches_of_like_lengths_have_the_same_numbers(
     assert asked[0] == tensorflow_adjoint.PHASES and asked[-1] == 1
     for one, other in zip(usual, alike, strict=True):
         np.testing.assert_allclose(other, one, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_a_number_waits_and_stays_what_it_is(rows: int) -> None:
+    """Also for results that are NaN, and for none."""
+    for value in (1.0, np.nan, np.inf):
+        results = [tf.fill([rows, 3], value), tf.fill([rows, 3], -value)]
+        number = tf.function(packed_steps.once_known, jit_compile=True)(tf.constant(7), results)
+        assert int(number) == 7
