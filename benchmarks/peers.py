@@ -28,11 +28,7 @@ def compiled(layer: Any, x: Any, training: bool, jit: bool = False, mask: Any = 
             loss = tf.reduce_sum(y * y)
         return tape.gradient(loss, [x, *layer.trainable_variables])
 
-    def run() -> None:
-        first = tf.nest.flatten(step(x, mask))[0]
-        first[0].numpy()  # waits for the result
-
-    return run
+    return lambda: step(x, mask)  # which on a CPU returns when it has run
 
 
 def torch_layer(kind: str, x: np.ndarray, units: int, training: bool) -> Run:

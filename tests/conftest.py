@@ -95,5 +95,4 @@ def small_programs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 
         monkeypatch.setattr(tensorflow_adjoint, "cores", lambda: 1)
         if request.module.__name__.rpartition(".")[2] in ("test_layers_masks", "test_layers_oracle"):
-            monkeypatch.setattr(tensorflow_adjoint, "SMALL", 0)
-            monkeypatch.setattr(tensorflow_adjoint, "PHASES", 2)
+            monkeypatch.setattr(tensorflow_adjoint, "PHASES", ((0, 2),))

@@ -1,16 +1,16 @@
 """Training on long sequences in little memory: chunks of √t steps, of which only the states between them are kept.
 
 The backward pass runs a chunk again to get what its adjoint needs, so memory beyond inputs and outputs grows like √t
-and time by about a third. (T. Chen et al., Training deep nets with sublinear memory cost, arXiv:1604.06174, 2016.)
+and time by one more forward pass and what the chunks cost. (T. Chen et al., Training deep nets with sublinear memory cost, arXiv:1604.06174, 2016.)
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from kerasrnn import _compat
-from kerasrnn.engine import tensorflow_adjoint
 from kerasrnn.engine.options import Options
 from kerasrnn.engine.scan import Scanned
 
@@ -19,6 +19,7 @@ Tensor = Any
 
 @tf.autograph.experimental.do_not_convert
 def recur(
+    run_steps: Callable[..., Scanned],
     cell: Any,
     sequences: Tensor,
     states: list[Tensor],
@@ -26,6 +27,8 @@ def recur(
     options: Options,
 ) -> Scanned:
     """As `engine.recur`, in a graph of TensorFlow.
+
+    Each chunk is run by `run_steps(cell, x, states, mask, options, differentiable)`.
 
     Raises:
         ValueError: within an XLA program, where no chunk may differ in size from the others.
@@ -57,14 +60,8 @@ def recur(
         drawn = [None if z is None else next(rest)[:, first:last] for z in options.zoned] if options.zoned else None
         # The cell reads these tensors in place of its variables, so that gradients reach them.
         with keras.StatelessScope(state_mapping=list(zip(variables, weights, strict=True))):
-            return tensorflow_adjoint.recur(
-                cell,
-                x,
-                states,
-                None if mask is None else mask[:, first:last],
-                options._replace(zoned=drawn),
-                differentiable=differentiable,
-            )
+            keep = None if mask is None else mask[:, first:last]
+            return run_steps(cell, x, states, keep, options._replace(zoned=drawn), differentiable)
 
     def by_time(x: Tensor) -> Tensor:
         return tf.transpose(x, [1, 0, 2])

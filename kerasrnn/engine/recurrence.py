@@ -58,23 +58,55 @@ def recur(
         `Scanned(states, traces)`, the traces `(b, t, u)` in processing order.
     """
     options = Options(**given)
-    loops = not unroll and sequences.shape[1] != 0
-    compiles = loops and _compiles(cell, sequences, states)
-    recompute = recompute and compiles and (keras.config.backend() == "jax" or _compat.records_gradients())
-    if compiles and keras.config.backend() == "tensorflow":
-        from kerasrnn.engine import recompute as chunks
-        from kerasrnn.engine import tensorflow_adjoint
-
-        return (chunks if recompute else tensorflow_adjoint).recur(cell, sequences, states, mask, options)
-    if mask is not None:  # NaN under a mask must not meet a kernel: 0·NaN is NaN in its gradient
-        sequences = ops.where(mask[..., None], sequences, ops.zeros_like(sequences))
-    if recompute:
+    if unroll or sequences.shape[1] == 0:
+        return _scan(cell, _unmasked(sequences, mask), states, mask, options, unroll=unroll)
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        return _on_tensorflow(cell, sequences, states, mask, options, recompute)
+    if backend == "jax" and recompute:
         from kerasrnn.engine import jax_recompute
 
-        return jax_recompute.recur(_scan, cell, sequences, states, mask, options)
-    if loops and hasattr(cell, "linear") and _scans_in_parallel():
-        return linear.recur(cell, sequences, states, mask, options)
-    return _scan(cell, sequences, states, mask, options, unroll=unroll)
+        return jax_recompute.recur(_by_steps, cell, sequences, states, mask, options)
+    return _by_steps(cell, sequences, states, mask, options)
+
+
+def _on_tensorflow(
+    cell: Any, sequences: Tensor, states: list[Tensor], mask: Tensor | None, options: Options, recompute: bool
+) -> Scanned:
+    from kerasrnn.engine import recompute as chunks
+    from kerasrnn.engine import tensorflow_adjoint
+
+    compiles = _compiles(cell, sequences, states)
+    run = tensorflow_adjoint.recur if compiles else _by_steps
+    if recompute and _compat.records_gradients() and (compiles or _recomputes_on_a_gpu(cell, sequences, states)):
+        return chunks.recur(run, cell, sequences, states, mask, options)
+    return run(cell, sequences, states, mask, options)
+
+
+def _recomputes_on_a_gpu(cell: Any, sequences: Tensor, states: list[Tensor]) -> bool:
+    """Whether chunks of plain steps may be run again, where no program of our own runs."""
+    apart = _compat.has_gpu() and not (
+        _portable.get() or _eager() or _compat.exporting() or _has_weights_of_others(cell)
+    )
+    return apart and not _compat.may_differentiate_twice([sequences, *states, *cell.trainable_variables])
+
+
+def _by_steps(
+    cell: Any,
+    sequences: Tensor,
+    states: list[Tensor],
+    mask: Tensor | None,
+    options: Options,
+    differentiable: bool = True,  # the tape is TensorFlow's own
+) -> Scanned:
+    """As `recur`, by operations of the backend alone."""
+    scans = linear.recur if hasattr(cell, "linear") and _scans_in_parallel() else _scan
+    return scans(cell, _unmasked(sequences, mask), states, mask, options)
+
+
+def _unmasked(sequences: Tensor, mask: Tensor | None) -> Tensor:
+    """Zeros where the mask is False: NaN there must not meet a kernel, for 0·NaN is NaN in its gradient."""
+    return sequences if mask is None else ops.where(mask[..., None], sequences, ops.zeros_like(sequences))
 
 
 def _scans_in_parallel() -> bool:

@@ -20,8 +20,9 @@ from kerasrnn.engine.scan import Scanned
 
 Tensor = Any
 
-PHASES = 4  # of a batch with a mask
-SMALL = 1 << 16  # weights in the recurrent kernels: below that, padding costs less than compiling phases does
+# How many phases a batch with a mask runs in, where the recurrent kernels have so many weights or more; one below that.
+# Each phase takes time to compile, and saves padding, whose cost grows with the kernels.
+PHASES = ((1 << 17, 5), (1 << 16, 3))
 
 
 class Programs:
@@ -64,9 +65,9 @@ def recur(
     if mask is None:
         layout = packing.dense(sequences, shards, options.go_backwards, exact or sequences.shape[1] is not None)
     else:
-        small = sum(kernel.shape.num_elements() for kernel, _ in cell.recurrent_products()) < SMALL
-        fixed = exact or small or are_alike()  # one program for all batches of a shape, whatever their mask
-        layout = packing.masked(sequences, mask, shards, 1 if fixed else PHASES, options.go_backwards, fixed)
+        phases = 1 if exact or are_alike() else _phases(cell)
+        fixed = phases == 1  # one program for all batches of a shape, whatever their mask
+        layout = packing.masked(sequences, mask, shards, phases, options.go_backwards, fixed)
 
     tensors = [(tf.convert_to_tensor(kernel), bias) for kernel, bias in cell.recurrent_products()]
     tensors = [(kernel, None if bias is None else tf.convert_to_tensor(bias)) for kernel, bias in tensors]
@@ -119,6 +120,11 @@ def recur(
     for state, given_state in zip(last, states, strict=True):
         state.set_shape(given_state.shape)
     return Scanned(last, found)
+
+
+def _phases(cell: Any) -> int:
+    weights = sum(kernel.shape.num_elements() for kernel, _ in cell.recurrent_products())
+    return next((phases for least, phases in PHASES if weights >= least), 1)
 
 
 def _recur_eagerly(

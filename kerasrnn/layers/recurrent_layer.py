@@ -36,8 +36,8 @@ class RecurrentLayer(KeepsStates, keras.layers.RNN):
             the cell's `gate_names`, and one for each state after every step (`hidden`, and `cell` where there is one).
             Always in the order of the input's time, also with `go_backwards=True`.
         recompute: in training keep the states of √t steps only, and compute the rest again for the gradients: for long
-            sequences, in memory that beyond inputs and outputs grows like √t, for about a third more time. Not under
-            an outer `jit_compile=True`.
+            sequences, in memory that beyond inputs and outputs grows like √t, for about twice the time. Not under an
+            outer `jit_compile=True` of TensorFlow, and never by cuDNN.
 
     Call arguments:
         sequences: `(b, t, d)` float.
@@ -72,7 +72,7 @@ class RecurrentLayer(KeepsStates, keras.layers.RNN):
         self.recompute = recompute
         self.use_cudnn = use_cudnn
         self.supports_masking = True
-        if self._fused_path():
+        if self._fused_path() or (recompute and keras.config.backend() == "tensorflow"):
             self.supports_jit = False
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
@@ -115,24 +115,27 @@ class RecurrentLayer(KeepsStates, keras.layers.RNN):
         if self.stateful:
             for variable, state in zip(self.states, states, strict=True):
                 variable.assign(state)
-        output = ops.cast(outputs if self.return_sequences else last, self.compute_dtype)
+        if self.return_sequences:
+            last = self._outputs(outputs, mask, from_zero=initial_state is None and not self.stateful)
+        output = ops.cast(last, self.compute_dtype)
         extra = ([*states] if self.return_state else []) + ([gates] if self.return_gates else [])
         return (output, *extra) if extra else output
 
     def inner_loop(
         self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training: bool = False
     ) -> tuple[Tensor, Tensor, list[Any]]:
-        """Keras' seam for the loop over time: `(last output, outputs, states)`, gates as one more state if returned."""
-        if not self.return_gates and sequences.shape[1] != 0 and self._fused_path():
+        """Keras' seam for the loop over time: `(last output, hidden, states)`, gates as one more state if returned."""
+        again = self.recompute and training  # no fused kernel does that
+        if not (self.return_gates or again) and sequences.shape[1] != 0 and self._fused_path():
             if mask is None:
                 last, outputs, states = super().inner_loop(sequences, initial_state, None, training)
                 return last, outputs, list(states)
             if keras.config.backend() == "tensorflow":  # Keras has no fused kernel for masks elsewhere
                 return self._packed_inner_loop(sequences, initial_state, mask, training)
-        if self.use_cudnn is True and not self.return_gates and not self._fused_path():
+        if self.use_cudnn is True and not self.return_gates and (again or not self._fused_path()):
             raise ValueError(
-                "`use_cudnn=True` needs a GPU and the standard activations, a bias, no recurrent dropout and no "
-                "unrolling; pass `use_cudnn='auto'` to use cuDNN only where it applies."
+                "`use_cudnn=True` needs a GPU and the standard activations, a bias, no recurrent dropout, no "
+                "`recompute` in training and no unrolling; pass `use_cudnn='auto'` to use cuDNN only where it applies."
             )
         last, outputs, states, gates = self._scan(
             sequences, initial_state, mask, training, self.return_sequences, self.return_gates
@@ -148,7 +151,7 @@ class RecurrentLayer(KeepsStates, keras.layers.RNN):
         sequences = ops.where(mask[..., None], sequences, ops.zeros_like(sequences))
         hidden, states = recur_packed(run, sequences, initial_state, mask, self.go_backwards, self.return_sequences)
         last = _where_any(mask, sequences, states[0])
-        return last, last[:, None] if hidden is None else self._outputs(hidden, mask), states
+        return last, last[:, None] if hidden is None else hidden, states
 
     def trace(self, sequences: Tensor, initial_state: Any = None, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Every gate and state over time, from any built layer, without dropout.
@@ -248,7 +251,7 @@ class RecurrentLayer(KeepsStates, keras.layers.RNN):
         all_outputs: bool,
         all_gates: bool,
     ) -> tuple[Tensor, Tensor, list[Tensor], dict[str, Tensor]]:
-        """`(last output (b, u), outputs (b, t, u) in processing order, states, gates in input order)`."""
+        """`(last output (b, u), hidden (b, t, u) in processing order, states, gates in input order)`."""
         cell: GatedCell = self.cell
         shape = (*ops.shape(sequences)[:2], cell.units)
         final, traces = engine.recur(
@@ -265,14 +268,14 @@ class RecurrentLayer(KeepsStates, keras.layers.RNN):
             recompute=self.recompute and training,
         )
         last = _where_any(mask, sequences, final[0])
-        outputs = self._outputs(traces["hidden"], mask) if all_outputs else last[:, None]
+        hidden = traces["hidden"] if all_outputs else last[:, None]
         if self.go_backwards:
             traces = {name: ops.flip(trace, axis=1) for name, trace in traces.items()}
-        return last, outputs, final, traces
+        return last, hidden, final, traces
 
-    def _outputs(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
+    def _outputs(self, hidden: Tensor, mask: Tensor | None, from_zero: bool) -> Tensor:
         """Outputs in processing order from the hidden state, which before the first valid step is the initial one."""
-        if mask is None:
+        if mask is None or (from_zero and not self.zero_output_for_mask):
             return hidden
         valid = ops.flip(mask, axis=1) if self.go_backwards else mask
         if not self.zero_output_for_mask:

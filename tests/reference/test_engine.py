@@ -101,11 +101,10 @@ def test_any_number_of_shards(
     layer, x, states, keep = case(kind, mask, rng)
     expected = outcome(layer, x, states, keep, reference)
     monkeypatch.setattr(tensorflow_adjoint, "cores", lambda: shards)
-    monkeypatch.setattr(tensorflow_adjoint, "PHASES", 4)
-    monkeypatch.setattr(tensorflow_adjoint, "SMALL", 0)
+    monkeypatch.setattr(tensorflow_adjoint, "PHASES", ((0, 4),))
     assert_close(outcome(layer, x, states, keep, engine.recur), expected, TOLERANCE)
     if mask == "holes":  # in one phase too
-        monkeypatch.setattr(tensorflow_adjoint, "SMALL", 1 << 16)
+        monkeypatch.setattr(tensorflow_adjoint, "PHASES", ())
         layer, x, states, keep = case(kind, mask, rng)
         expected = outcome(layer, x, states, keep, reference)
         assert_close(outcome(layer, x, states, keep, engine.recur), expected, TOLERANCE)
@@ -134,6 +133,23 @@ def test_all_steps_at_once_on_a_gpu(
     monkeypatch.setattr(_compat, "has_gpu", lambda: True)
     monkeypatch.setattr(recurrence, "scan", None)
     assert_close(outcome(layer, x, states, keep, engine.recur, **options), expected, TOLERANCE)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru_v3", "min_gru"])
+def test_recompute_on_a_gpu(kind: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of plain steps, where no program is compiled."""
+    layer, x, states, keep = case(kind, "holes", rng)
+    layer.cell.zoneout_rates = [0.3] * len(states)
+    options = random_masks(kind, rng, 1)
+    expected = outcome(layer, x, states, keep, reference, **options)
+    monkeypatch.setattr(_compat, "has_gpu", lambda: True)
+    ran = []
+    by_steps = recurrence._by_steps
+    monkeypatch.setattr(
+        recurrence, "_by_steps", lambda cell, x, *rest: (ran.append(x.shape[1]), by_steps(cell, x, *rest))[1]
+    )
+    assert_close(outcome(layer, x, states, keep, engine.recur, recompute=True, **options), expected, TOLERANCE)
+    assert len(ran) == 2, "a chunk is traced once forwards and once again"
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 9])

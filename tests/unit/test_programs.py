@@ -11,13 +11,13 @@ from kerasrnn.engine import packed_steps, tensorflow_adjoint
 tf = pytest.importorskip("tensorflow")
 
 
-@pytest.mark.parametrize("small", [0, 1 << 16], ids=["phases", "one phase"])
+@pytest.mark.parametrize("phases", [((0, 5),), ()], ids=["phases", "one phase"])
 @pytest.mark.parametrize("go_backwards", [False, True])
 def test_another_mask_compiles_nothing(
-    small: int, go_backwards: bool, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+    phases: object, go_backwards: bool, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
 ) -> None:
     """A step of training takes seconds where it is compiled, and milliseconds where it is not."""
-    monkeypatch.setattr(tensorflow_adjoint, "SMALL", small)
+    monkeypatch.setattr(tensorflow_adjoint, "PHASES", phases)
     layer = layers.LSTM(4, go_backwards=go_backwards)
     layer.build((None, None, 3))
     x = rng.standard_normal((8, 20, 3), np.float32)
@@ -42,7 +42,7 @@ def test_batches_of_like_lengths_have_the_same_numbers(
     monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
 ) -> None:
     """One phase in the place of several: the same outputs and gradients, and as many phases as were asked for."""
-    monkeypatch.setattr(tensorflow_adjoint, "SMALL", 0)
+    monkeypatch.setattr(tensorflow_adjoint, "PHASES", ((0, 5),))
     asked = []
     masked = tensorflow_adjoint.packing.masked
 
@@ -64,7 +64,7 @@ def test_batches_of_like_lengths_have_the_same_numbers(
     usual = tf.function(step, autograph=False)()
     with engine.alike():
         alike = tf.function(step, autograph=False)()
-    assert asked[0] == tensorflow_adjoint.PHASES and asked[-1] == 1
+    assert asked[0] == 5 and asked[-1] == 1
     for one, other in zip(usual, alike, strict=True):
         np.testing.assert_allclose(other, one, atol=1e-6)
 
@@ -76,3 +76,10 @@ def test_a_number_waits_and_stays_what_it_is(rows: int) -> None:
         results = [tf.fill([rows, 3], value), tf.fill([rows, 3], -value)]
         number = tf.function(packed_steps.once_known, jit_compile=True)(tf.constant(7), results)
         assert int(number) == 7
+
+
+@pytest.mark.parametrize(("units", "phases"), [(64, 1), (128, 3), (192, 5)])
+def test_the_larger_the_kernel_the_more_phases(units: int, phases: int) -> None:
+    cell = layers.LSTMCell(units)
+    cell.build((None, 3))
+    assert tensorflow_adjoint._phases(cell) == phases
