@@ -111,11 +111,14 @@ def test_any_number_of_shards(
 
 
 @pytest.mark.parametrize("go_backwards", [False, True])
-def test_nan_under_the_mask_is_not_read(go_backwards: bool, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("mask", ["holes", "left"])
+def test_nan_under_the_mask_is_not_read(mask: str, go_backwards: bool, rng: np.random.Generator) -> None:
     """By the packed loops and by the plain one: neither in results nor in gradients."""
-    layer, x, states, keep = case("lstm", "holes", rng)
+    layer, x, states, _ = case("lstm", mask, rng)
+    x, valid = x[::-1], MASKS[mask][::-1]  # under "left" not even the first step of the first row is valid
+    keep = tf.constant(valid)
     expected = outcome(layer, x, states, keep, engine.recur, go_backwards=go_backwards)
-    dirty = np.where(MASKS["holes"][..., None], x, np.nan)
+    dirty = np.where(valid[..., None], x, np.nan)
     for run in (engine.recur, reference):
         assert_close(outcome(layer, dirty, states, keep, run, go_backwards=go_backwards), expected, TOLERANCE)
 
