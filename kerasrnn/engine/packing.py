@@ -93,7 +93,7 @@ def masked(sequences: Tensor, mask: Tensor, count: int, phases: int, go_backward
 
 
 def pack(layout: Layout, sequences: Tensor) -> list[Tensor]:
-    """The steps of each shard: `(b, t, d)` to `(packed, d)` each, zeros where there is none. No masked step is read."""
+    """The steps of each shard: `(b, t, d)` to `(packed, d)` each, zeros where there is none: no masked step is read."""
     width = sequences.shape[2]
     if layout.targets is not None:
         return list(_pack_masked(layout, sequences))
@@ -174,7 +174,7 @@ def join_rows(layout: Layout, parts: list[Tensor]) -> Tensor:
 def spread_rows(layout: Layout, tensor: Tensor, length: Tensor) -> list[Tensor]:
     """For each shard what its packed rows have of `(b, ·)`: `(packed, ·)`."""
     if layout.targets is not None:
-        return [tf.gather(tensor, tf.maximum(shard.sources, 0) // length) for shard in layout.shards]
+        return [tf.gather(tensor, tf.maximum(shard.sources, 0) // tf.maximum(length, 1)) for shard in layout.shards]
     return [tf.tile(part, [length, 1]) for part in split_rows(layout, tensor)]
 
 

@@ -1,7 +1,8 @@
 """Training on long sequences in little memory: chunks of √t steps, of which only the states between them are kept.
 
 The backward pass runs a chunk again to get what its adjoint needs, so memory beyond inputs and outputs grows like √t
-and time by one more forward pass and what the chunks cost. (T. Chen et al., Training deep nets with sublinear memory cost, arXiv:1604.06174, 2016.)
+and time by one more forward pass and what the chunks cost. (T. Chen et al., Training deep nets with sublinear memory
+cost, arXiv:1604.06174, 2016.)
 """
 
 from collections.abc import Callable

@@ -1,5 +1,4 @@
-"""The parallel scan on TensorFlow: h = a ⊙ h₋ + b for all steps in log₂ t passes, and the same backwards in time for
-its gradient.
+"""The parallel scan on TensorFlow: h = a ⊙ h₋ + b for all steps in log₂ t passes, and backwards for its gradient.
 
 W. D. Hillis, G. L. Steele, Data parallel algorithms, Communications of the ACM 29(12), 1986.
 """

@@ -8,7 +8,7 @@ from keras import ops
 
 from kerasrnn import _compat
 from kerasrnn.layers.base_attention import BaseAttention, Memory, weighted_sum
-from kerasrnn.layers.gated_cell import Masks, Product, add_bias, multiplier, product
+from kerasrnn.layers.gated_cell import Masks, Product, multiplier, product
 from kerasrnn.layers.trace import gated
 
 Tensor = Any
@@ -130,7 +130,7 @@ class AttendingCell:
         return product(inputs, self.cells[0].kernel[: self.inputs], masks)
 
     def project_bias(self) -> Tensor | None:
-        return None if not self.known[0] or self.cells[0].projection_weights else self.cells[0].project_bias()
+        return self.cells[0].project_bias() if self.known[0] else None
 
     def recurrent_products(self) -> list[tuple[Tensor, Tensor | None]]:
         """What is fed, then each cell's input (but the first one's) and recurrent products, queries, the vector."""
@@ -141,7 +141,7 @@ class AttendingCell:
             if index == 0 and self.feeds:
                 pairs.append((cell.kernel[self.inputs :], None))
             elif index:
-                pairs.append((cell.kernel, None if cell.projection_weights else cell.project_bias()))
+                pairs.append((cell.kernel, cell.project_bias()))
             pairs += cell.recurrent_products()
         for attention in self.attentions:
             pairs += attention.query_products()
@@ -240,8 +240,6 @@ class AttendingCell:
                 if index or self.feeds:
                     below = mm(k, below) if index else mm(k, fed, below)
                     k += 1
-                if cell.projection_weights:
-                    below = add_bias(cell.shaped_projection(below), cell.project_bias())
                 drawn = None if zoned is None else zoned[start : start + len(before)]
                 after, named = cell.advance(below, before, _from(mm, k), drawn)
                 output = after[0]
@@ -283,12 +281,9 @@ class AttendingCell:
 
     def _local(self) -> list[tuple[Any, tuple[str, ...]]]:
         """The names of what every part reads beside products."""
-        found = []
-        for cell, known in zip(self.cells, self.known, strict=True):
-            names = (*cell.local_weights, *cell.projection_weights) if known else ()
-            if known and cell.projection_weights and cell.bias is not None:
-                names = (*names, "bias")
-            found.append((cell, names))
+        found = [
+            (cell, cell.local_weights if known else ()) for cell, known in zip(self.cells, self.known, strict=True)
+        ]
         return found + [(attention, attention.local_weights) for attention in self.attentions]
 
 

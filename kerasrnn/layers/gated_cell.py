@@ -26,8 +26,7 @@ class GatedCell(KerasCell):
 
     - `gate_names`: the gates in the order of the kernel's columns;
     - `state_names`: the states in order; the first one, `hidden`, is the output;
-    - `project_bias()`: the bias of the input projection; `shaped_projection(z)`, what is done to the product `x·W`
-      before it is added (nothing, unless a cell says otherwise), and `projection_weights`, what attributes that reads;
+    - `project_bias()`: the bias of the input projection, or None where `update` adds it itself;
     - `recurrent_products()`: the matrices (and biases) that `mm` may be called with;
     - `local_weights`: names of the attributes, other than those, that `update` reads (peepholes, gains), none of
       which is None;
@@ -56,7 +55,6 @@ class GatedCell(KerasCell):
     gate_names: ClassVar[tuple[str, ...]]
     state_names: ClassVar[tuple[str, ...]]
     local_weights: tuple[str, ...] = ()
-    projection_weights: ClassVar[tuple[str, ...]] = ()
     compiles: ClassVar[bool] = True  # whether `advance` may run in a compiled loop
     memory_gates: ClassVar[dict[str, int]] = {}
     fused: ClassVar[bool] = False  # said in the very class whose equations are those of Keras' fused GPU kernels
@@ -119,11 +117,7 @@ class GatedCell(KerasCell):
 
     def project(self, inputs: Tensor, masks: Masks = None) -> Tensor:
         """Input projection `x·W` without its bias, the last axis first to last: `(..., d) -> (..., g*u)`."""
-        return self.shaped_projection(product(inputs, self.kernel, masks))
-
-    def shaped_projection(self, projected: Tensor) -> Tensor:
-        """What the cell takes for `x·W`, before the bias."""
-        return projected
+        return product(inputs, self.kernel, masks)
 
     def project_bias(self) -> Tensor | None:
         """The bias of the input projection, `(g*u,)`, or None."""

@@ -41,6 +41,7 @@ class LayerNormed(KerasCell):
     """
 
     units: int
+    use_bias: bool
     add_weight: Any
 
     def __init__(self, *args: Any, norm_epsilon: float = 1e-3, gamma_initializer: Any = "ones", **kwargs: Any) -> None:
@@ -49,6 +50,13 @@ class LayerNormed(KerasCell):
             raise ValueError(f"`norm_epsilon` must be above 0; received {norm_epsilon!r}. The default is 1e-3.")
         self.norm_epsilon = norm_epsilon
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
+
+    def bias_after_norms(self) -> tuple[str, ...]:
+        """The bias among the `local_weights`."""
+        return ("bias",) if self.use_bias else ()
+
+    def project_bias(self) -> Tensor | None:
+        return None  # it comes after the normalisations
 
     def add_gain(self, name: str, width: int) -> Any:
         return self.add_weight(name=name, shape=(width,), initializer=self.gamma_initializer)

@@ -44,8 +44,10 @@ class LayerNormGRUCell(ShiftedLayerNormed, GatedCell, SquashingCell):
     gate_names: ClassVar[tuple[str, ...]] = ("update", "reset", "candidate")
     state_names: ClassVar[tuple[str, ...]] = ("hidden",)
     memory_gates: ClassVar[dict[str, int]] = {"update": 1}
-    local_weights = ("recurrent_gamma", "recurrent_beta")
-    projection_weights = ("kernel_gamma",)
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(units, **kwargs)
+        self.local_weights = ("kernel_gamma", "recurrent_gamma", "recurrent_beta", *self.bias_after_norms())
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
@@ -53,12 +55,12 @@ class LayerNormGRUCell(ShiftedLayerNormed, GatedCell, SquashingCell):
         self.recurrent_gamma = self.add_gain("recurrent_gamma", 3 * self.units)
         self.recurrent_beta = self.add_shift("recurrent_beta", self.units)
 
-    def shaped_projection(self, projected: Tensor) -> Tensor:
-        return ops.concatenate(self._normalised(projected, self.kernel_gamma), axis=-1)
-
     def update(self, projected: Tensor, states: list[Tensor], mm: Product) -> tuple[list[Tensor], dict[str, Tensor]]:
         h = states[0]
-        x_gates, x_h = ops.split(projected, [2 * self.units], axis=-1)  # (b, 2u), (b, u)
+        x_gates, x_h = self._normalised(projected, self.kernel_gamma)  # (b, 2u), (b, u)
+        if self.bias is not None:
+            b_gates, b_h = ops.split(self.bias, [2 * self.units])
+            x_gates, x_h = x_gates + b_gates, x_h + b_h
         u_gates, u_h = self._normalised(mm(0, h), self.recurrent_gamma)
         z, r = activated(x_gates + u_gates, [self.recurrent_activation] * 2)
         candidate = self.activation(x_h + r * (u_h + self.recurrent_beta))

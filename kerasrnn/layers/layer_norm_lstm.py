@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from kerasrnn.layers.base_cells import ForgettingCell
-from kerasrnn.layers.gated_cell import GatedCell, Product, activated
+from kerasrnn.layers.gated_cell import GatedCell, Product, activated, add_bias
 from kerasrnn.layers.layer_norm import ShiftedLayerNormed, layer_norm
 from kerasrnn.layers.recurrent_layer import RecurrentLayer
 from kerasrnn.layers.registry import register
@@ -41,8 +41,10 @@ class LayerNormLSTMCell(ShiftedLayerNormed, GatedCell, ForgettingCell):
     gate_names: ClassVar[tuple[str, ...]] = ("input", "forget", "candidate", "output")
     state_names: ClassVar[tuple[str, ...]] = ("hidden", "cell")
     memory_gates: ClassVar[dict[str, int]] = {"forget": 1, "input": -1}
-    local_weights = ("recurrent_gamma", "state_gamma", "state_beta")
-    projection_weights = ("kernel_gamma",)
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(units, **kwargs)
+        self.local_weights = ("kernel_gamma", "recurrent_gamma", "state_gamma", "state_beta", *self.bias_after_norms())
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
@@ -51,13 +53,11 @@ class LayerNormLSTMCell(ShiftedLayerNormed, GatedCell, ForgettingCell):
         self.state_gamma = self.add_gain("state_gamma", self.units)
         self.state_beta = self.add_shift("state_beta", self.units)
 
-    def shaped_projection(self, projected: Tensor) -> Tensor:
-        return layer_norm(projected, self.norm_epsilon, self.kernel_gamma)
-
     def update(self, projected: Tensor, states: list[Tensor], mm: Product) -> tuple[list[Tensor], dict[str, Tensor]]:
         h, c = states
         squash, act = self.recurrent_activation, self.activation
-        z = projected + layer_norm(mm(0, h), self.norm_epsilon, self.recurrent_gamma)
+        z = layer_norm(projected, self.norm_epsilon, self.kernel_gamma)
+        z = add_bias(z + layer_norm(mm(0, h), self.norm_epsilon, self.recurrent_gamma), self.bias)
         i, f, g, o = activated(z, [squash, squash, act, squash])  # (b, u) each
         c = f * c + i * g
         h = o * act(layer_norm(c, self.norm_epsilon, self.state_gamma, self.state_beta))

@@ -32,14 +32,11 @@ class LayerNormSimpleRNNCell(LayerNormed, GatedCell, RecurrentCell):
 
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
-        self.local_weights = ("gamma", "bias") if self.use_bias else ("gamma",)
+        self.local_weights = ("gamma", *self.bias_after_norms())
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
         self.gamma = self.add_gain("gamma", self.units)
-
-    def project_bias(self) -> Tensor | None:
-        return None  # it comes after the normalisation
 
     def update(self, projected: Tensor, states: list[Tensor], mm: Product) -> tuple[list[Tensor], dict[str, Tensor]]:
         normal = layer_norm(mm(0, states[0], projected), self.norm_epsilon, self.gamma)
