@@ -96,7 +96,7 @@ def pack(layout: Layout, sequences: Tensor) -> list[Tensor]:
     """The steps of each shard: `(b, t, d)` to `(packed, d)` each, zeros where there is none: no masked step is read."""
     width = sequences.shape[2]
     if layout.targets is not None:
-        return list(_pack_masked(layout, sequences))
+        return list(_pack_masked(layout, layout.targets[1], sequences))
     parts = []
     for part in split_rows(layout, sequences):
         by_time = tf.transpose(tf.reverse(part, [1]) if layout.go_backwards else part, [1, 0, 2])
@@ -104,8 +104,10 @@ def pack(layout: Layout, sequences: Tensor) -> list[Tensor]:
     return parts
 
 
-def _pack_masked(layout: Layout, sequences: Tensor) -> Any:
+def _pack_masked(layout: Layout, targets: Tensor, sequences: Tensor) -> Any:
     """`pack` under a mask, with a gradient that gathers: TensorFlow's own, for steps taken twice, would scatter."""
+    if layout.go_backwards:
+        targets = tf.reverse(targets, [1])
 
     @tf.custom_gradient
     def run(sequences: Tensor) -> Any:
@@ -115,7 +117,6 @@ def _pack_masked(layout: Layout, sequences: Tensor) -> Any:
         def gradient(*upstream: Tensor) -> Tensor:
             used = tf.stack([shard.packed for shard in layout.shards])
             moved = tf.cumsum(used, exclusive=True) - tf.stack(layout.room) * tf.range(len(layout.shards))
-            targets = tf.reverse(layout.targets[1], [1]) if layout.go_backwards else layout.targets[1]
             at = targets + tf.gather(moved, layout.shard_of)[:, None]
             taken = tf.gather(tf.concat(upstream, axis=0), tf.where(targets >= 0, at, 0))
             return tf.where(targets[..., None] >= 0, taken, tf.zeros([], taken.dtype))
