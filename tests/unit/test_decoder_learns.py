@@ -12,7 +12,8 @@ from kerasrnn.decoding import greedy
 
 pytestmark = pytest.mark.usefixtures("fresh_keras")
 
-SYMBOLS, LENGTH, UNITS, STEPS, BATCH = 10, 40, 64, 600, 32
+SYMBOLS, LENGTH, UNITS, STEPS, BATCH = 10, 40, 64, 1000, 32
+UNSEEN = 2048  # one that loses its place is wrong from there to its end: of a few sequences, it alone is over 1 %
 
 
 def examples(rng: np.random.Generator, count: int) -> tuple[list[np.ndarray], np.ndarray]:
@@ -46,7 +47,7 @@ def accuracy(attends: bool) -> float:
     model.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss)
     model.fit(*examples(np.random.default_rng(0), STEPS * BATCH), batch_size=BATCH, verbose=0)
 
-    (unseen, _), expected = examples(np.random.default_rng(1), 64)
+    (unseen, _), expected = examples(np.random.default_rng(1), UNSEEN)
     memory, *states = keras.Model(source, [memory, *states])(unseen)
     if attends:
         prepared = decoder.prepare(memory)
@@ -62,7 +63,7 @@ def accuracy(attends: bool) -> float:
             scores = readout(output)
         return ops.log_softmax(scores), after, {}
 
-    found = greedy(step, np.full(64, SYMBOLS), first, end=None, max_length=LENGTH)
+    found = greedy(step, np.full(UNSEEN, SYMBOLS), first, end=None, max_length=LENGTH)
     return float(np.mean(np.asarray(found.tokens) == expected))
 
 
