@@ -23,6 +23,7 @@ __all__ = [
     "fused_kernels_apply",
     "get_keras_mask",
     "has_gpu",
+    "in_stateless_scope",
     "in_xla",
     "keep_as_raised",
     "known",
@@ -64,6 +65,11 @@ def loop_scope() -> keras.StatelessScope:
     if enclosing is not None:
         scope.state_mapping.update(enclosing.state_mapping)
     return scope
+
+
+def in_stateless_scope() -> bool:
+    """Whether variables may read as other tensors, as within `stateless_call`."""
+    return get_stateless_scope() is not None
 
 
 def has_gpu() -> bool:

@@ -44,6 +44,7 @@ def recur(
     with _compat.loop_scope():
         final, traces = jax.lax.scan(run, list(states), (chunked(sequences), chunked(valid), noise))
     joined = {
-        name: jnp.swapaxes(trace, 0, 1).reshape(batch, chunks * size, -1)[:, :length] for name, trace in traces.items()
+        name: jnp.swapaxes(trace, 0, 1).reshape(batch, chunks * size, trace.shape[-1])[:, :length]
+        for name, trace in traces.items()
     }
     return Scanned(list(final), joined)

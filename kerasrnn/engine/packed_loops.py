@@ -52,6 +52,11 @@ def _is_light(given: Given) -> bool:
     return weights <= LIGHT or given.states[0].shape[0] == 1
 
 
+def _sum_like(tensor: Tensor) -> Tensor:
+    """Zeros to add many steps to. A sum in half precision would stop growing at some hundred times a step."""
+    return tf.zeros_like(tensor, tf.float32 if tensor.dtype.size < 4 else tensor.dtype)
+
+
 def forward(
     cell: Any, phases: int, outs: Sequence[str], keep: bool, given: Given
 ) -> tuple[list[Tensor], dict[str, Tensor], Kept | None]:
@@ -166,7 +171,8 @@ def backward(
             at = start + (before + 1) * count
             values = [*found.products, found.projected] if apart else found.products
             arrays = [put(array, value, at) for array, value in zip(arrays, values, strict=True)]
-            added = [total + part for total, part in zip(sums, [*found.weights, *found.rows], strict=True)]
+            parts = [*found.weights, *found.rows]
+            added = [total + tf.cast(part, total.dtype) for total, part in zip(sums, parts, strict=True)]
             ahead = tensors_of(past_of(cell, given, kept, into_outs, at - count, count, rows))
             return before, shaped(found.states, carried), shaped(added, sums), shaped(ahead, read), arrays
 
@@ -177,20 +183,23 @@ def backward(
     arrays = [tf.zeros([room, tf.shape(value)[1]], value.dtype) for value in kept.products]
     if apart:
         arrays.append(tf.zeros([room, structure.width], given.states[0].dtype))
-    small = [tf.zeros_like(weight) for weight in given.weights]
+    small = [_sum_like(weight) for weight in given.weights]
     rows_read = differentiable_rows(given.rows)
-    into_rows = [tf.zeros_like(row[: counts[-1]]) for row in rows_read]
+    into_rows = [_sum_like(row[: counts[-1]]) for row in rows_read]
     carried = [gradient[: counts[-1]] for gradient in into_states]
     for phase in reversed(range(phases)):
         count, start, time = counts[phase], starts[phase], times[phase]
         if phase < phases - 1:
             later = slice(counts[phase + 1], count)
             into_rows = [
-                tf.concat([now, tf.zeros_like(row[later])], axis=0)
-                for now, row in zip(into_rows, rows_read, strict=True)
+                tf.concat([now, _sum_like(row[later])], axis=0) for now, row in zip(into_rows, rows_read, strict=True)
             ]
             carried = [tf.concat([now, ended[later]], axis=0) for now, ended in zip(carried, into_states, strict=True)]
         sums = [*small, *into_rows]
         carried, sums, arrays = run(start, time, count, given.steps[phase], carried, sums, arrays)
         small, into_rows = sums[: len(small)], sums[len(small) :]
+    small, into_rows = (
+        [tf.cast(total, like.dtype) for total, like in zip(totals, likes, strict=True)]
+        for totals, likes in ((small, given.weights), (into_rows, rows_read))
+    )
     return Adjoint(arrays[-1] if apart else None, arrays[: len(kept.products)], small, carried, into_rows)

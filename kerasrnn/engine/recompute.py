@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from kerasrnn import _compat
+from kerasrnn.engine import packing
 from kerasrnn.engine.options import Options
 from kerasrnn.engine.scan import Scanned
 
@@ -44,7 +45,8 @@ def recur(
     noise = [z for z in options.zoned or [] if z is not None]
     length = tf.shape(sequences)[1]
     size = tf.maximum(1, tf.cast(tf.math.ceil(2.0 * tf.sqrt(tf.cast(length, tf.float64))), tf.int32))
-    chunks = (length + size - 1) // size
+    size = packing.roomy(size)
+    chunks = tf.maximum(1, (length + size - 1) // size)
     count, wanted = len(states), options.kept
 
     def at(chunk: Tensor) -> tuple[Tensor, Tensor]:

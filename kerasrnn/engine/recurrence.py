@@ -78,7 +78,8 @@ def _on_tensorflow(
 
     compiles = _compiles(cell, sequences, states)
     run = tensorflow_adjoint.recur if compiles else _by_steps
-    if recompute and _compat.records_gradients() and (compiles or _recomputes_on_a_gpu(cell, sequences, states)):
+    chunked = recompute and not _eager() and _compat.records_gradients()
+    if chunked and (compiles or _recomputes_on_a_gpu(cell, sequences, states)):
         return chunks.recur(run, cell, sequences, states, mask, options)
     return run(cell, sequences, states, mask, options)
 
@@ -112,7 +113,9 @@ def _unmasked(sequences: Tensor, mask: Tensor | None) -> Tensor:
 def _scans_in_parallel() -> bool:
     """Whether the steps of a linear cell are taken all at once, rather than in a loop."""
     backend = keras.config.backend()
-    return backend == "jax" or (backend == "tensorflow" and _compat.has_gpu() and not _portable.get())
+    if backend != "tensorflow":
+        return backend == "jax"
+    return _compat.has_gpu() and not (_portable.get() or _compat.exporting())
 
 
 def compilable(tensors: Sequence[Tensor]) -> bool:
@@ -135,7 +138,7 @@ def _compiles(cell: Any, sequences: Tensor, states: list[Tensor]) -> bool:
         return False
     if not _eager():
         return True
-    if _no_programs():
+    if _no_programs() or _compat.in_stateless_scope():  # whose tensors a program that is kept would take for constants
         return False
     done = cell.__dict__.get("_eager_steps", 0)
     if done < EAGER_STEPS:

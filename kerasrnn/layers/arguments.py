@@ -51,6 +51,13 @@ def is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
+def positive(name: str, value: Any) -> int:
+    """A size, as an int; ValueError for anything but a positive int."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value <= 0:
+        raise ValueError(f"`{name}` must be a positive integer; received {value!r}.")
+    return int(value)
+
+
 def valid_units(units: Any) -> int:
     """A width, as an int.
 

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasrnn.layers.base_attention import masked_softmax, positive, weighted_sum
+from kerasrnn.layers.arguments import positive
+from kerasrnn.layers.base_attention import masked_softmax, weighted_sum
 from kerasrnn.layers.gated_cell import add_bias
 from kerasrnn.layers.registry import register
 

@@ -5,7 +5,8 @@ from typing import Any
 from keras import ops
 
 from kerasrnn.layers.additive_energy import AdditiveEnergy
-from kerasrnn.layers.base_attention import Memory, masked_softmax, positive
+from kerasrnn.layers.arguments import positive
+from kerasrnn.layers.base_attention import Memory, masked_softmax
 from kerasrnn.layers.gated_cell import Product
 from kerasrnn.layers.registry import register
 

@@ -1,7 +1,6 @@
 """What every attention layer of this package is: its equations, stated once."""
 
 import math
-import numbers
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
@@ -181,13 +180,6 @@ def valid_shapes(query_shape: Any, memory_shape: Any) -> None:
             "`query` must be (batch, time, features) or (batch, features) and `memory` (batch, source time, "
             f"features); received shapes {tuple(query_shape)} and {tuple(memory_shape)}."
         )
-
-
-def positive(name: str, value: Any) -> int:
-    """A size, as an int; ValueError for anything but a positive int."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value <= 0:
-        raise ValueError(f"`{name}` must be a positive integer; received {value!r}.")
-    return int(value)
 
 
 def one_of(name: str, value: Any, known: tuple[str, ...]) -> str:

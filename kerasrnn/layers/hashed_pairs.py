@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasrnn.layers.base_attention import positive
+from kerasrnn.layers.arguments import positive
 from kerasrnn.layers.registry import register
 
 Tensor = Any

@@ -5,8 +5,8 @@ from typing import Any
 from keras import ops
 
 from kerasrnn.layers.additive_energy import AdditiveEnergy
-from kerasrnn.layers.arguments import is_number
-from kerasrnn.layers.base_attention import Memory, masked_softmax, places, positive
+from kerasrnn.layers.arguments import is_number, positive
+from kerasrnn.layers.base_attention import Memory, masked_softmax, places
 from kerasrnn.layers.gated_cell import Product
 from kerasrnn.layers.registry import register
 

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from kerasrnn import engine
+from kerasrnn.layers.arguments import positive
 from kerasrnn.layers.base_attention import (
     BaseAttention,
     Memory,
@@ -14,7 +15,6 @@ from kerasrnn.layers.base_attention import (
     one_of,
     only,
     places,
-    positive,
     product_scores,
     spread,
     valid_shapes,

@@ -9,8 +9,8 @@ from keras import ops
 from kerasrnn import engine
 from kerasrnn.layers import counter_noise
 from kerasrnn.layers.additive_energy import AdditiveEnergy
-from kerasrnn.layers.arguments import is_number
-from kerasrnn.layers.base_attention import Memory, counting, one_of, places, positive, product_scores, valid_shapes
+from kerasrnn.layers.arguments import is_number, positive
+from kerasrnn.layers.base_attention import Memory, counting, one_of, places, product_scores, valid_shapes
 from kerasrnn.layers.gated_cell import Product
 from kerasrnn.layers.registry import register
 

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from kerasrnn import _compat, engine
-from kerasrnn.layers.arguments import require_built, valid_mask, valid_states
+from kerasrnn.layers.arguments import positive, require_built, valid_mask, valid_states
 from kerasrnn.layers.constructor import cell_options, cudnn_option, layer_options
 from kerasrnn.layers.fused import recur_packed
 from kerasrnn.layers.gated_cell import GatedCell, add_bias
@@ -116,7 +116,7 @@ class RecurrentLayer(KeepsStates, keras.layers.RNN):
             for variable, state in zip(self.states, states, strict=True):
                 variable.assign(state)
         if self.return_sequences:
-            last = self._outputs(outputs, mask, from_zero=initial_state is None and not self.stateful)
+            last = self._outputs(outputs, mask, initial_state is None and self._begins_with_zeros())
         output = ops.cast(last, self.compute_dtype)
         extra = ([*states] if self.return_state else []) + ([gates] if self.return_gates else [])
         return (output, *extra) if extra else output
@@ -220,10 +220,10 @@ class RecurrentLayer(KeepsStates, keras.layers.RNN):
         """
         require_built(self, "compiled_step")
         widths = [self.cell.kernel.shape[0], *keras.tree.flatten(self.state_size)]
+        batch_size = positive("batch_size", batch_size)
         shapes = [(batch_size, width) for width in widths]
-        if batch_size < 1:
-            raise ValueError(f"`batch_size` must be a positive int; received {batch_size!r}.")
         first = self.get_initial_state(batch_size)
+        self.step(ops.zeros(shapes[0], dtype=self.compute_dtype), first)  # an activation's weights are made here
 
         def flat(x_t: Tensor, *states: Tensor) -> Any:
             return self.step(x_t, list(states))
@@ -231,7 +231,8 @@ class RecurrentLayer(KeepsStates, keras.layers.RNN):
         program = engine.compiled_for(flat, self.variables, shapes, self.compute_dtype)
 
         def step(x_t: Tensor, states: Any = None) -> Any:
-            tensors = [ops.convert_to_tensor(x, dtype=self.compute_dtype) for x in (x_t, *(states or first))]
+            given = x_t, *(first if states is None else states)
+            tensors = [ops.convert_to_tensor(tensor, dtype=self.compute_dtype) for tensor in given]
             received = [tuple(tensor.shape) for tensor in tensors]
             if received != shapes:
                 raise ValueError(
@@ -281,6 +282,11 @@ class RecurrentLayer(KeepsStates, keras.layers.RNN):
         if not self.zero_output_for_mask:
             valid = ops.cumsum(ops.cast(valid, "int32"), axis=1) > 0
         return ops.where(valid[..., None], hidden, ops.zeros_like(hidden))
+
+    def _begins_with_zeros(self) -> bool:
+        """Whether initial states are made by classes of Keras and this package, rather than by somebody's subclass."""
+        makers = type(self).get_initial_state, type(self.cell).get_initial_state
+        return not self.stateful and all(make.__module__.split(".")[0] in ("keras", "kerasrnn") for make in makers)
 
     def _fused_path(self) -> bool:
         cell: GatedCell = self.cell

@@ -204,6 +204,29 @@ def test_the_last_output_is_never_padding(kind: str, rng: np.random.Generator) -
     np.testing.assert_array_equal(call(keras_layer, x, mask=mask), 0.0)  # once Keras mends it, this deviation goes
 
 
+class HalfOpen(layers.SimpleRNNCell):
+    """A cell of somebody's own that does not begin with zeros."""
+
+    def get_initial_state(self, batch_size: Any = None) -> list[Any]:
+        return [0.5 * ops.ones((batch_size, self.units))]
+
+
+class HalfOpenRNN(layers.SimpleRNN):
+    cell_class = HalfOpen
+
+
+def test_outputs_begin_with_zeros_whatever_the_states_begin_with(rng: np.random.Generator) -> None:
+    layer, x = HalfOpenRNN(U, return_sequences=True, return_state=True), inputs(rng)
+    mask = np.broadcast_to(np.arange(T) >= 2, (B, T)).copy()
+    mask[0] = False
+    outputs, state = call(layer, x, mask=mask)
+    assert_close(outputs[:, :2], np.zeros((B, 2, U)), 0.0)
+    assert_close(outputs[0], np.zeros((T, U)), 0.0)
+    assert_close(state[0], np.full(U, 0.5), 0.0)
+    given, _ = call(layer, x, layer.get_initial_state(B), mask)
+    assert_close(outputs, given, 1e-6)
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("kind", LOOPED)
 def test_no_time_steps(kind: str, mode: str, rng: np.random.Generator) -> None:

@@ -3,6 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from backend import JAX, MODES, compiled, to_tensor
@@ -74,13 +75,26 @@ def test_a_compiled_step_takes_its_own_shapes_only() -> None:
     with pytest.raises(ValueError, match="build"):
         layer.compiled_step()
     layer.build((None, None, D))
-    with pytest.raises(ValueError, match="`batch_size` must be a positive int; received 0"):
-        layer.compiled_step(0)
+    for wrong in (0, None, "2", 1.5, True):
+        with pytest.raises(ValueError, match=f"`batch_size` must be a positive integer; received {wrong!r}"):
+            layer.compiled_step(wrong)  # type: ignore[arg-type]
     step = layer.compiled_step()
     with pytest.raises(ValueError, match=r"must be of the shapes .*; received \[\(2, 4\), \(1, 3\), \(1, 3\)\]"):
         step(np.zeros((2, D)))
     with pytest.raises(ValueError, match=r"compiled_step\(batch_size\)"):
         step(np.zeros((1, D)), [np.zeros((1, U))])
+    stacked = np.ones((2, 1, U), "float32")  # an array is as good as a list
+    assert_close(step(np.zeros((1, D)), stacked)[0], layer.step(np.zeros((1, D)), list(stacked))[0], 1e-6)
+
+
+def test_a_compiled_step_makes_the_weights_of_an_activation(rng: np.random.Generator) -> None:
+    layer = layers.SimpleRNN(U, activation=keras.layers.PReLU())
+    layer.build((None, None, D))
+    step = layer.compiled_step()
+    random_weights(layer, rng)
+    x = rng.standard_normal((1, D))
+    assert_close(step(x)[0], layer.step(x)[0], 1e-6)
+    assert len(layer.get_weights()) == 4
 
 
 @pytest.mark.parametrize("kind", LOOPED)

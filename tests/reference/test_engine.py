@@ -1,5 +1,6 @@
 """Every way through the engine against the plainest one, the step-by-step loop and its automatic gradients."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -183,26 +184,6 @@ def test_the_parallel_scan_has_a_second_gradient(rng: np.random.Generator) -> No
     np.testing.assert_allclose(analytic, numeric, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_compiled_for_eager_use_after_a_while(kind: str, rng: np.random.Generator, monkeypatch: Any) -> None:
-    layer = make(layers, kind, dtype="float64", return_sequences=True)
-    layer.build((None, None, D))
-    random_weights(layer, rng)
-    x = tf.constant(inputs(rng))
-
-    def run() -> Any:
-        with tf.GradientTape() as tape:
-            y = layer(x)
-            loss = tf.reduce_sum(y**3)
-        return y, tape.gradient(loss, layer.trainable_variables)
-
-    monkeypatch.setattr(recurrence, "EAGER_STEPS", 2 * T)
-    first, again, compiled = run(), run(), run()
-    assert layer.cell._programs, "the third call had nothing compiled"
-    for other in (again, compiled):
-        assert_close(tf.nest.map_structure(np.asarray, other), tf.nest.map_structure(np.asarray, first), TOLERANCE)
-
-
 @pytest.mark.parametrize(
     ("kind", "options"),
     [("lstm", {}), ("gru_v3", {"dropout": 0.2}), ("simple_rnn", {"recompute": True}), ("lstm", {"zoneout": 0.1})],
@@ -246,6 +227,61 @@ def test_half_precision(kind: str, policy: str, rng: np.random.Generator) -> Non
     for half, single in zip(*gradients, strict=True):
         assert np.isfinite(half).all()
         assert np.abs(half - single).max() <= 0.1 * np.abs(single).max() + 1e-3
+
+
+@pytest.mark.parametrize("kind", ["layer_norm_simple_rnn", "layer_norm_lstm", "layer_norm_gru", "ind_rnn"])
+def test_sums_over_many_steps_in_half_precision(kind: str, rng: np.random.Generator) -> None:
+    """Gradients that the loop adds up step by step: in bfloat16 such a sum stops growing after some hundred steps."""
+    steps = 2000
+    x = inputs(rng, time=steps)
+    gradients = []
+    for dtype in ("mixed_bfloat16", "float64"):
+        layer = make(layers, kind, dtype=dtype, return_sequences=True)
+        layer.build(x.shape)
+        random_weights(layer, np.random.default_rng(0), 0.3)
+
+        @tf.function
+        def run(x: Any, layer: Any = layer) -> Any:
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(tf.cast(layer(x), "float64")) / steps
+            return tape.gradient(loss, layer.trainable_variables)
+
+        gradients.append([np.asarray(tf.cast(g, "float64")) for g in run(tf.constant(x, layer.compute_dtype))])
+    for half, exact in zip(*gradients, strict=True):
+        assert np.abs(half - exact).max() <= 0.03 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+def test_recompute_of_no_steps(sequences: bool) -> None:
+    layer = layers.LSTM(U, recompute=True, return_sequences=sequences)
+    layer.build((None, None, D))
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, D), tf.float32)])
+    def run(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            y = layer(x, training=True)
+            loss = tf.reduce_sum(y)
+        return y, tape.gradient(loss, layer.trainable_variables)
+
+    y, found = run(tf.zeros((B, 0, D)))
+    assert_close(y, np.zeros((B, 0, U) if sequences else (B, U)), 0.0)
+    assert_close(list(found), [np.zeros(weight.shape) for weight in layer.trainable_variables], 0.0)
+
+
+def test_what_a_gpu_machine_exports_has_no_parallel_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_compat, "has_gpu", lambda: True)
+    model = keras.Sequential([keras.Input((None, D)), layers.MinGRU(U)])
+
+    def operations(graph: Any) -> set[str]:
+        graph = graph.as_graph_def()
+        nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+        return {node.op for node in nodes}
+
+    traced = tf.function(model).get_concrete_function(tf.TensorSpec((None, None, D)))
+    assert "Roll" in operations(traced.graph)
+    model.export(tmp_path / "model", verbose=False)
+    exported = tf.saved_model.load(tmp_path / "model").signatures["serving_default"]
+    assert "Roll" not in operations(exported.graph)
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru", "min_gru"])

@@ -51,6 +51,11 @@ def test_recompute_changes_no_number(kind: str, mask: str, mode: str, rng: np.ra
     assert_close(outcome(layer, *arguments), outcome(plain, *arguments), TOLERANCE)
 
 
+def test_recompute_of_no_rows() -> None:
+    layer = layers.LSTM(3, recompute=True, return_sequences=True)
+    assert tuple(layer(np.zeros((0, T, D), "float32"), training=True).shape) == (0, T, 3)
+
+
 @pytest.mark.parametrize(("steps", "go_backwards"), [(1, False), (9, True)])
 @pytest.mark.parametrize("kind", ["min_gru", "min_lstm"])
 def test_the_parallel_scan_is_the_loop(kind: str, steps: int, go_backwards: bool, rng: np.random.Generator) -> None:

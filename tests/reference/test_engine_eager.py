@@ -1,0 +1,72 @@
+"""The loops that are compiled for eager use after a while: the same numbers, with the weights of the moment."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from layer_cases import KINDS, D, T, assert_close, inputs, make, random_weights
+
+from kerasrnn import layers
+from kerasrnn.engine import recurrence
+
+TOLERANCE = 1e-11
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_compiled_for_eager_use_after_a_while(kind: str, rng: np.random.Generator, monkeypatch: Any) -> None:
+    layer = make(layers, kind, dtype="float64", return_sequences=True)
+    layer.build((None, None, D))
+    random_weights(layer, rng)
+    x = tf.constant(inputs(rng))
+
+    def run() -> Any:
+        with tf.GradientTape() as tape:
+            y = layer(x)
+            loss = tf.reduce_sum(y**3)
+        return y, tape.gradient(loss, layer.trainable_variables)
+
+    monkeypatch.setattr(recurrence, "EAGER_STEPS", 2 * T)
+    first, again, compiled = run(), run(), run()
+    assert layer.cell._programs, "the third call had nothing compiled"
+    for other in (again, compiled):
+        assert_close(tf.nest.map_structure(np.asarray, other), tf.nest.map_structure(np.asarray, first), TOLERANCE)
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_weights_that_are_assigned_are_read(
+    recompute: bool, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer, plain = (layers.LSTM(4, dtype="float64", recompute=one) for one in (recompute, False))
+    x = tf.constant(inputs(rng))
+    for one in (layer, plain):
+        one.build(x.shape)
+
+    def run(layer: Any) -> Any:
+        with tf.GradientTape() as tape:
+            y = layer(x, training=True)
+            loss = tf.reduce_sum(y**3)
+        return y, [tf.convert_to_tensor(one) for one in tape.gradient(loss, layer.trainable_variables)]
+
+    for eager_steps in (10**6, 0, 0):
+        random_weights(layer, rng)
+        plain.set_weights(layer.get_weights())
+        monkeypatch.setattr(recurrence, "EAGER_STEPS", 10**6)
+        expected = tf.nest.map_structure(np.asarray, run(plain))
+        monkeypatch.setattr(recurrence, "EAGER_STEPS", eager_steps)
+        assert_close(tf.nest.map_structure(np.asarray, run(layer)), expected, TOLERANCE)
+    assert layer.cell._programs, "nothing was compiled"
+
+
+def test_a_stateless_call_keeps_no_weights(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recurrence, "EAGER_STEPS", 0)
+    layer = layers.LSTM(4, dtype="float64")
+    x = tf.constant(inputs(rng))
+    layer.build((None, T, D))
+    own = layer.get_weights()
+    for factor in (1.0, 3.0):
+        values = [tf.constant(factor * weight) for weight in own]
+        found, _ = layer.stateless_call(values, layer.non_trainable_variables, x)
+        layer.set_weights([np.asarray(value) for value in values])
+        assert_close(np.asarray(layer(x)), np.asarray(found), TOLERANCE)
+        layer.set_weights(own)
