@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from layer_cases import KINDS, D, T, assert_close, inputs, make, random_weights
 
-from kerasrnn import layers
+from kerasrnn import engine, layers
 from kerasrnn.engine import recurrence
 
 TOLERANCE = 1e-11
@@ -63,10 +63,16 @@ def test_a_stateless_call_keeps_no_weights(rng: np.random.Generator, monkeypatch
     layer = layers.LSTM(4, dtype="float64")
     x = tf.constant(inputs(rng))
     layer.build((None, T, D))
-    own = layer.get_weights()
-    for factor in (1.0, 3.0):
-        values = [tf.constant(factor * weight) for weight in own]
-        found, _ = layer.stateless_call(values, layer.non_trainable_variables, x)
-        layer.set_weights([np.asarray(value) for value in values])
-        assert_close(np.asarray(layer(x)), np.asarray(found), TOLERANCE)
+    own, others = layer.get_weights(), layer.non_trainable_variables
+    for factor in (1.0, 3.0, 1.0):
+        values = [factor * weight for weight in own]
+        layer.set_weights(values)
+        with engine.portable():
+            expected = np.asarray(layer(x))
         layer.set_weights(own)
+        found, _ = layer.stateless_call([tf.constant(value) for value in values], others, x)
+        assert_close(np.asarray(found), expected, TOLERANCE)
+    layer.set_weights([3.0 * weight for weight in own])
+    with engine.portable():
+        expected = np.asarray(layer(x))
+    assert_close(np.asarray(layer(x)), expected, TOLERANCE)
