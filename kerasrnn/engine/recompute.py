@@ -1,4 +1,4 @@
-"""Training on long sequences in little memory: chunks of √t steps, of which only the states between them are kept.
+"""Training on long sequences in little memory: chunks of 2√t steps, of which only the states between them are kept.
 
 The backward pass runs a chunk again to get what its adjoint needs, so memory beyond inputs and outputs grows like √t
 and time by one more forward pass and what the chunks cost. (T. Chen et al., Training deep nets with sublinear memory
@@ -45,7 +45,7 @@ def recur(
     noise = [z for z in options.zoned or [] if z is not None]
     length = tf.shape(sequences)[1]
     size = tf.maximum(1, tf.cast(tf.math.ceil(2.0 * tf.sqrt(tf.cast(length, tf.float64))), tf.int32))
-    size = packing.roomy(size)
+    size = packing.roomy(size)  # as many rows as a chunk's programs have room for: none are filled up
     chunks = tf.maximum(1, (length + size - 1) // size)
     count, wanted = len(states), options.kept
 

@@ -36,8 +36,8 @@ class RecurrentLayer(KeepsStates, keras.layers.RNN):
             the cell's `gate_names`, and one for each state after every step (`hidden`, and `cell` where there is one).
             Always in the order of the input's time, also with `go_backwards=True`.
         recompute: in training keep the states of √t steps only, and compute the rest again for the gradients: for long
-            sequences, in memory that beyond inputs and outputs grows like √t, for about twice the time. Not under an
-            outer `jit_compile=True` of TensorFlow, and never by cuDNN.
+            sequences, in memory that beyond inputs and outputs grows like √t, for half as much time again. On
+            TensorFlow in graphs, but not under an outer `jit_compile=True`, and never by cuDNN.
 
     Call arguments:
         sequences: `(b, t, d)` float.
