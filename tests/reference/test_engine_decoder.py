@@ -97,3 +97,30 @@ def test_any_attention_in_the_compiled_loop(kind: str, order: str, rng: np.rando
     for t in range(T):
         output, states, now = layer.step(to_tensor(x[:, t]), states, prepared)
         assert_close([output, now], [outputs[:, t], alignment[:, t]], 1e-11)
+
+
+def test_sums_over_many_steps_in_half_precision(rng: np.random.Generator) -> None:
+    """The gradient of the memory and of the score grows with every step: a sum in bfloat16 stops after some hundred."""
+    steps = 1000
+    given, kept = 0.5 * rng.standard_normal((B, steps, D)), rng.standard_normal((B, S, M))
+
+    def make(dtype: str) -> Any:
+        cell, attention = layers.GRUCell(U, dtype=dtype), layers.BahdanauAttention(A, dtype=dtype)
+        decoder = layers.AttentionDecoder(cell, attention, dtype=dtype)
+        decoder.build((None, None, D), (None, None, M))
+        return decoder
+
+    decoders = [make(dtype) for dtype in ("float64", "mixed_bfloat16")]
+    random_weights(decoders[0], rng, 0.3)
+    decoders[1].set_weights(decoders[0].get_weights())
+    outcomes = []
+    for decoder in decoders:
+
+        def loss(x: Any, memory: Any, decoder: Any = decoder) -> Any:
+            return ops.sum(ops.cast(decoder(x, memory, training=True), "float64")) / steps, ()
+
+        x, memory = (ops.cast(value, decoder.compute_dtype) for value in (given, kept))
+        found = differentiated(loss, decoder.trainable_variables, 2, "graph")(x, memory)
+        outcomes.append([np.asarray(ops.cast(g, "float64")) for g in [found.sources[1], *found.variables]])
+    for exact, half in zip(*outcomes, strict=True):
+        assert np.abs(half - exact).max() <= 0.03 * np.abs(exact).max()
