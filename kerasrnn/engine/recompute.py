@@ -1,4 +1,4 @@
-"""Training on long sequences in little memory: chunks of 2√t steps, of which only the states between them are kept.
+"""Training on long sequences in little memory: chunks of some 2√t steps, of which only states between them are kept.
 
 The backward pass runs a chunk again to get what its adjoint needs, so memory beyond inputs and outputs grows like √t
 and time by one more forward pass and what the chunks cost. (T. Chen et al., Training deep nets with sublinear memory

@@ -75,9 +75,10 @@ def test_a_compiled_step_takes_its_own_shapes_only() -> None:
     with pytest.raises(ValueError, match="build"):
         layer.compiled_step()
     layer.build((None, None, D))
-    for wrong in (0, None, "2", 1.5, True):
+    no_sizes: list[Any] = [0, None, "2", 1.5, True]
+    for wrong in no_sizes:
         with pytest.raises(ValueError, match=f"`batch_size` must be a positive integer; received {wrong!r}"):
-            layer.compiled_step(wrong)  # type: ignore[arg-type]
+            layer.compiled_step(wrong)
     step = layer.compiled_step()
     with pytest.raises(ValueError, match=r"must be of the shapes .*; received \[\(2, 4\), \(1, 3\), \(1, 3\)\]"):
         step(np.zeros((2, D)))

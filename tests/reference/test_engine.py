@@ -206,25 +206,28 @@ def test_fit(kind: str, options: dict[str, Any], rng: np.random.Generator) -> No
     assert np.isfinite(model.predict(given, verbose=0)).all()
 
 
+def gradients_in(dtype: str, kind: str, x: Any, loss: Any, **options: Any) -> list[Any]:
+    """Of the weights of a layer, always the same ones, of a loss of its outputs."""
+    layer = make(layers, kind, dtype=dtype, **options)
+    layer.build(x.shape)
+    random_weights(layer, np.random.default_rng(0), 0.3)
+
+    @tf.function
+    def run(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            total = loss(tf.cast(layer(x), "float64"))
+        return tape.gradient(total, layer.trainable_variables)
+
+    return [np.asarray(tf.cast(g, "float64")) for g in run(tf.constant(x, layer.compute_dtype))]
+
+
 @pytest.mark.parametrize("kind", ["lstm", "gru", "min_gru", "layer_norm_lstm"])
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_half_precision(kind: str, policy: str, rng: np.random.Generator) -> None:
     """Gradients through 300 steps are finite, and near those of float32."""
     x = inputs(rng, time=300).astype("float32")
-    gradients = []
-    for dtype in (policy, "float32"):
-        layer = make(layers, kind, dtype=dtype)
-        layer.build(x.shape)
-        random_weights(layer, np.random.default_rng(0), 0.3)
-
-        @tf.function
-        def run(x: Any, layer: Any = layer) -> Any:
-            with tf.GradientTape() as tape:
-                loss = tf.reduce_mean(tf.cast(layer(x), "float32") ** 2)
-            return tape.gradient(loss, layer.trainable_variables)
-
-        gradients.append([np.asarray(tf.cast(g, "float32")) for g in run(tf.constant(x))])
-    for half, single in zip(*gradients, strict=True):
+    found = [gradients_in(dtype, kind, x, lambda y: tf.reduce_mean(y**2)) for dtype in (policy, "float32")]
+    for half, single in zip(*found, strict=True):
         assert np.isfinite(half).all()
         assert np.abs(half - single).max() <= 0.1 * np.abs(single).max() + 1e-3
 
@@ -233,22 +236,13 @@ def test_half_precision(kind: str, policy: str, rng: np.random.Generator) -> Non
 def test_sums_over_many_steps_in_half_precision(kind: str, rng: np.random.Generator) -> None:
     """Gradients that the loop adds up step by step: in bfloat16 such a sum stops growing after some hundred steps."""
     steps = 2000
-    x = inputs(rng, time=steps)
-    gradients = []
-    for dtype in ("mixed_bfloat16", "float64"):
-        layer = make(layers, kind, dtype=dtype, return_sequences=True)
-        layer.build(x.shape)
-        random_weights(layer, np.random.default_rng(0), 0.3)
-
-        @tf.function
-        def run(x: Any, layer: Any = layer) -> Any:
-            with tf.GradientTape() as tape:
-                loss = tf.reduce_sum(tf.cast(layer(x), "float64")) / steps
-            return tape.gradient(loss, layer.trainable_variables)
-
-        gradients.append([np.asarray(tf.cast(g, "float64")) for g in run(tf.constant(x, layer.compute_dtype))])
-    for half, exact in zip(*gradients, strict=True):
-        assert np.abs(half - exact).max() <= 0.03 * np.abs(exact).max()
+    x, options = inputs(rng, time=steps), {"return_sequences": True}
+    half, exact = (
+        gradients_in(dtype, kind, x, lambda y: tf.reduce_sum(y) / steps, **options)
+        for dtype in ("mixed_bfloat16", "float64")
+    )
+    for one, other in zip(half, exact, strict=True):
+        assert np.abs(one - other).max() <= 0.03 * np.abs(other).max()
 
 
 @pytest.mark.parametrize("sequences", [False, True])
