@@ -15,20 +15,23 @@ GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 
 
 def compiled(layer: Any, x: Any, training: bool, jit: bool = False, mask: Any = None) -> Run:
-    """A call of the layer in a `tf.function`; in training with the gradients of its weights and its input."""
+    """A call of the layer in a `tf.function`; in training with the gradients of its weights and its input.
+
+    They begin with a given gradient of the output: a loss would be passes over the output that are not the layer's.
+    """
     layer.build(x.shape)
+    upstream = tf.ones(layer.compute_output_shape(x.shape)) if training else None
 
     @tf.function(jit_compile=jit)
-    def step(x: Any, mask: Any) -> Any:
+    def step(x: Any, mask: Any, upstream: Any) -> Any:
         if not training:
             return layer(x, mask=mask)
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = layer(x, mask=mask, training=True)
-            loss = tf.reduce_sum(y * y)
-        return tape.gradient(loss, [x, *layer.trainable_variables])
+        return tape.gradient(y, [x, *layer.trainable_variables], upstream)
 
-    return lambda: step(x, mask)  # which on a CPU returns when it has run
+    return lambda: step(x, mask, upstream)  # which on a CPU returns when it has run
 
 
 def torch_layer(kind: str, x: np.ndarray, units: int, training: bool) -> Run:
@@ -36,6 +39,7 @@ def torch_layer(kind: str, x: np.ndarray, units: int, training: bool) -> Run:
 
     layer = getattr(torch.nn, "RNN" if kind == "SimpleRNN" else kind)(x.shape[-1], units, batch_first=True)
     given = torch.from_numpy(x).requires_grad_(training)
+    upstream = torch.ones(*x.shape[:2], units)
 
     def run() -> None:
         if not training:
@@ -45,7 +49,7 @@ def torch_layer(kind: str, x: np.ndarray, units: int, training: bool) -> Run:
         layer.zero_grad()
         given.grad = None
         y, _ = layer(given)
-        (y * y).sum().backward()
+        y.backward(upstream)
 
     return run
 

@@ -29,10 +29,10 @@ __all__ = [
     "known",
     "loop_scope",
     "may_differentiate_twice",
-    "read_rows",
+    "read",
     "records_gradients",
     "scale_loss_for_distribution",
-    "update_rows",
+    "update",
     "value_of",
     "watched",
 ]
@@ -175,25 +175,25 @@ def _possible_gradients(tensors: Sequence[Any]) -> int:
     return int(pywrap_tfe.TFE_Py_TapeSetPossibleGradientTypes(read))
 
 
-def read_rows(array: Any, at: Any, count: Any) -> Any:
-    """`count` rows of a matrix from row `at`, within an XLA program and only there.
+def read(array: Any, starts: Any, sizes: Any) -> Any:
+    """A part of an array, within an XLA program and only there.
 
-    The public slice would make XLA compile a program for each value that `at` has.
+    The public slice would make XLA compile a program for each value that a start has.
     """
     import tensorflow as tf
     from tensorflow.compiler.tf2xla.python import xla
 
-    rows = xla.dynamic_slice(array, tf.stack([at, 0]), tf.stack([count, tf.shape(array)[1]]))
-    rows.set_shape([None, array.shape[1]])
-    return rows
+    part = xla.dynamic_slice(array, tf.stack(starts), tf.stack(sizes))
+    part.set_shape([None] * (array.shape.rank - 1) + [tf.get_static_value(sizes[-1])])
+    return part
 
 
-def update_rows(array: Any, rows: Any, at: Any) -> Any:
-    """A matrix with some of its rows replaced, from row `at`; in place within an XLA program, and only there."""
+def update(array: Any, part: Any, starts: Any) -> Any:
+    """An array with a part of it replaced; in place within an XLA program, and only there."""
     import tensorflow as tf
     from tensorflow.compiler.tf2xla.python import xla  # the public scatter becomes a loop over rows
 
-    updated = xla.dynamic_update_slice(array, rows, tf.stack([at, 0]))
+    updated = xla.dynamic_update_slice(array, part, tf.stack(starts))
     updated.set_shape(array.shape)
     return updated
 

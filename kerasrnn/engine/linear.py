@@ -2,7 +2,7 @@
 
 Such a cell states `linear(projected) -> (a, b, gates)`. The coefficients of every step are known before the first is
 taken, and (a, b) pairs compose: the scan takes of the order of log t steps one after the other instead of t. For JAX,
-and for a GPU; on a CPU TensorFlow takes t steps, in the loop of `tensorflow_adjoint`, in less time.
+and for a GPU; for TensorFlow on a CPU see `tensorflow_blocks`.
 """
 
 from typing import Any

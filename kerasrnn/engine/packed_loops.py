@@ -15,7 +15,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasrnn._compat import update_rows as put
 from kerasrnn.engine.packed_steps import (
     Adjoint,
     Given,
@@ -31,6 +30,7 @@ from kerasrnn.engine.packed_steps import (
     step_of,
     tensors_of,
 )
+from kerasrnn.engine.packed_steps import update_rows as put
 
 Tensor = Any
 

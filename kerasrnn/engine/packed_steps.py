@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from kerasrnn._compat import read_rows
+from kerasrnn import _compat
 from kerasrnn.engine.product import Product, factors, gradient_of_input, multiply
 
 Tensor = Any
@@ -80,6 +80,16 @@ class Past(NamedTuple):
     products: list[Tensor]
     into_states: list[Tensor | None]  # gradients of the wanted traces
     into_gates: dict[str, Tensor]
+
+
+def read_rows(array: Tensor, at: Tensor, count: Tensor) -> Tensor:
+    """`count` rows of a matrix from row `at`."""
+    return _compat.read(array, [at, 0], [count, array.shape[1]])
+
+
+def update_rows(array: Tensor, rows: Tensor, at: Tensor) -> Tensor:
+    """A matrix with some of its rows replaced, from row `at`."""
+    return _compat.update(array, rows, [at, 0])
 
 
 def now_of(given: Given, at: Tensor, rows: Tensor) -> Now:

@@ -7,6 +7,7 @@ A shard runs in phases, of which each drops the sequences that have ended.
 Without a mask every sequence has all steps, the order is that of the batch, and there is one phase.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -164,6 +165,13 @@ def split_rows(layout: Layout, tensor: Tensor) -> list[Tensor]:
     for part in parts:
         part.set_shape([None, *tensor.shape[1:]])
     return parts
+
+
+def of_shards(layout: Layout, nest: Any, spread: Callable[[Tensor], list[Tensor]]) -> list[Any]:
+    """What each shard has of a nest of tensors and None; `spread` gives the parts of a tensor."""
+    number = len(layout.shards)
+    parts = [[None] * number if one is None else spread(one) for one in tf.nest.flatten(nest)]
+    return [tf.nest.pack_sequence_as(nest, [part[index] for part in parts]) for index in range(number)]
 
 
 def join_rows(layout: Layout, parts: list[Tensor]) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from kerasrnn import _compat
-from kerasrnn.engine import packed_loops, packed_steps, packing
+from kerasrnn.engine import packed_loops, packed_steps, packing, tensorflow_blocks
 from kerasrnn.engine.options import Options, are_alike
 from kerasrnn.engine.packed_steps import Given, Kept, shaped
 from kerasrnn.engine.product import Product, gradient_of_bias, gradient_of_kernel
@@ -59,8 +59,10 @@ def recur(
         return _recur_eagerly(cell, sequences, states, mask, options)
     exact = _compat.in_xla()  # then no size may depend on values
     differentiable = _compat.records_gradients() if differentiable is None else differentiable
-    shards = 1 if exact or sequences.shape[0] == 1 else cores()
     sequences = tf.convert_to_tensor(sequences)
+    if differentiable and tensorflow_blocks.applies(cell, sequences, options):
+        return tensorflow_blocks.recur(cell, sequences, states, mask, options)
+    shards = 1 if exact or sequences.shape[0] == 1 else cores()
     length = tf.shape(sequences)[1] if sequences.shape[1] is None else sequences.shape[1]
     if mask is None:
         layout = packing.dense(sequences, shards, options.go_backwards, exact or sequences.shape[1] is not None)
@@ -74,17 +76,11 @@ def recur(
     weights = [tf.convert_to_tensor(weight) for weight in cell.local_tensors()]
     bias = cell.project_bias()
     bias = None if bias is None else tf.convert_to_tensor(bias)
-    number = len(layout.shards)
-
-    def of_shards(nest: Any, spread: Any) -> list[Any]:
-        """What each shard has of a nest of tensors and None."""
-        parts = [[None] * number if one is None else spread(one) for one in tf.nest.flatten(nest)]
-        return [tf.nest.pack_sequence_as(nest, [part[index] for part in parts]) for index in range(number)]
 
     xs = packing.pack(layout, sequences)
-    x_masks = of_shards(options.input_masks, lambda m: packing.spread_rows(layout, m, length))
-    h_masks = of_shards(options.recurrent_masks, lambda m: packing.split_rows(layout, m))
-    each_rows = of_shards(options.rows, lambda row: packing.split_rows(layout, row))
+    x_masks = packing.of_shards(layout, options.input_masks, lambda m: packing.spread_rows(layout, m, length))
+    h_masks = packing.of_shards(layout, options.recurrent_masks, lambda m: packing.split_rows(layout, m))
+    each_rows = packing.of_shards(layout, options.rows, lambda row: packing.split_rows(layout, row))
     zs = [None if z is None else packing.pack(layout, z) for z in options.zoned or []]
     initial = [packing.split_rows(layout, state) for state in states]
     finals, traces = [], []

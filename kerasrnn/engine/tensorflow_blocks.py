@@ -1,0 +1,240 @@
+"""Cells whose step is linear in the state, h = a ⊙ h₋ + b, in training on a CPU: stretches of a sequence side by side.
+
+A step of such a cell is so little work that a loop over all of them is mostly the cost of looping. A sequence is cut
+into blocks, whose steps are taken at the same time, twice: first to find what a block as a whole does to a state, from
+which follows the state that each block begins with, and then from these states. The gradient runs the same way,
+backwards. Nothing but the states is kept, for the coefficients are computed anew in less time than they are read. The
+batch stays as it is: no step is moved to where a loop over packed rows would read it.
+
+G. E. Blelloch, Prefix sums and their applications, CMU-CS-90-190, 1990, section 1.3.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from kerasrnn import _compat
+from kerasrnn.engine import packing
+from kerasrnn.engine.options import Options
+from kerasrnn.engine.packed_steps import shaped
+from kerasrnn.engine.product import gradient_of_bias
+from kerasrnn.engine.programs import cached, cores
+from kerasrnn.engine.scan import Scanned
+
+Tensor = Any
+
+NUMBERS = 1 << 13  # of a state, in all blocks together: a step of so many is worth starting, and stays in the caches
+LEAST_STEPS = 8  # of a block
+MOST_BLOCKS = 64
+
+
+def applies(cell: Any, sequences: Tensor, options: Options) -> bool:
+    """Whether this way of training a cell is for these sequences; the loops over packed rows are for all."""
+    exact = sequences.dtype in (tf.float32, tf.float64)  # a block's products of decays need more than half precision
+    wanted = set(options.kept) <= {"hidden"} and options.zoned is None
+    return hasattr(cell, "linear") and not cell.local_weights and wanted and exact
+
+
+def recur(cell: Any, sequences: Tensor, states: list[Tensor], mask: Tensor | None, options: Options) -> Scanned:
+    """As `engine.recur`, where `applies`."""
+    exact = _compat.in_xla()
+    length = tf.shape(sequences)[1] if sequences.shape[1] is None else sequences.shape[1]
+    layout = packing.dense(sequences, 1 if exact or sequences.shape[0] == 1 else cores(), False, True)
+    bias = cell.project_bias()
+    bias = None if bias is None else tf.convert_to_tensor(bias)
+    if mask is not None:
+        sequences = tf.where(mask[..., None], sequences, tf.zeros([], sequences.dtype))
+    if options.go_backwards:
+        sequences = tf.reverse(sequences, [1])
+        mask = None if mask is None else tf.reverse(mask, [1])
+
+    def split(tensor: Tensor) -> list[Tensor]:
+        return packing.split_rows(layout, tensor)
+
+    given = sequences, states[0], mask, options.input_masks
+    loops = cached(cell, ("blocks", exact), lambda: Loops(cell, not exact))
+    finals, traces = [], []
+    for shard, part in zip(layout.shards, packing.of_shards(layout, given, split), strict=True):
+        x, before, keep, dropped = part
+        blocks = how_many(shard.rows, length, cell.units)
+        steps = _steps(length, blocks)
+        room = blocks * steps
+        dropped = [None if one is None else tf.repeat(one, room, axis=0) for one in tf.nest.flatten(dropped)]
+        x = tf.reshape(_longer(x, length, room), [-1, x.shape[2]])
+        projected = cell.project(x, dropped if isinstance(options.input_masks, list) else dropped[0])
+        projected = tf.reshape(projected, [shard.rows, blocks, steps, projected.shape[1]])
+        if keep is not None:
+            keep = tf.reshape(_longer(keep, length, room), [shard.rows, blocks, steps, 1])
+        last, out = _with_adjoint(loops, projected, bias, before, keep, tf.convert_to_tensor(length))
+        out = tf.reshape(out, [shard.rows, room, cell.units])
+        finals.append(last)
+        traces.append(out if isinstance(room, int) and room == length else out[:, :length])
+    last, found = (packing.join_rows(layout, parts) for parts in (finals, traces))
+    last.set_shape(states[0].shape)
+    found.set_shape((*sequences.shape[:2], cell.units))
+    return Scanned([last], {name: found for name in options.kept})
+
+
+def how_many(rows: Tensor, length: Tensor, units: int) -> Tensor:
+    """The number of blocks, a power of 2, for `rows` sequences of `length` steps."""
+    if isinstance(rows, int) and isinstance(length, int):
+        most = min(NUMBERS // (max(rows, 1) * units), length // LEAST_STEPS, MOST_BLOCKS)
+        return 1 << max(most, 1).bit_length() - 1
+    most = tf.minimum(NUMBERS // (tf.maximum(rows, 1) * units), tf.minimum(length // LEAST_STEPS, MOST_BLOCKS))
+    powers = [1 << k for k in range(1, MOST_BLOCKS.bit_length())]
+    return tf.bitwise.left_shift(1, tf.reduce_sum(tf.cast(most >= powers, tf.int32)))
+
+
+def _steps(length: Tensor, blocks: Tensor) -> Tensor:
+    """How many steps a block has, at least one; of a few numbers where it is not known before a graph runs."""
+    steps = (length + blocks - 1) // blocks
+    return max(steps, 1) if isinstance(steps, int) else packing.roomy(steps)
+
+
+def _longer(x: Tensor, length: Tensor, room: Tensor) -> Tensor:
+    """`(r, t, ...)` with zeros up to `room` steps."""
+    if isinstance(length, int) and isinstance(room, int) and length == room:
+        return x
+    return tf.pad(x, [[0, 0], [0, room - length], *[[0, 0]] * (len(x.shape) - 2)])
+
+
+class Loops:
+    """The programs of a cell. Arrays over time are `(r, c, k, ·)`: of `r` rows `c` blocks of `k` steps."""
+
+    def __init__(self, cell: Any, compiled: bool) -> None:
+        self._cell = cell
+        self.forward = tf.function(self._forward, jit_compile=compiled, autograph=False)
+        self.backward = tf.function(self._backward, jit_compile=compiled, autograph=False)
+
+    def _forward(
+        self, projected: Tensor, bias: Tensor | None, before: Tensor, keep: Tensor | None, length: Tensor
+    ) -> tuple[Tensor, ...]:
+        """The last states, all states, and for each block the state before it `(r, c, u)` and how much it keeps."""
+        rows, blocks, steps, _ = tf.unstack(tf.shape(projected))
+        units = before.shape[1]
+
+        def compose(j: Tensor, decay: Tensor, state: Tensor) -> tuple[Tensor, ...]:
+            a, b = self._coefficients(self._parts(projected, bias, j), keep, j)
+            return j + 1, *shaped([a * decay, a * state + b], [decay, state])
+
+        def advance(j: Tensor, state: Tensor, out: Tensor) -> tuple[Tensor, ...]:
+            a, b = self._coefficients(self._parts(projected, bias, j), keep, j)
+            (state,) = shaped([a * state + b], [state])
+            return j + 1, state, _compat.update(out, state[:, :, None], [0, 0, j, 0])
+
+        zeros = tf.zeros([rows, blocks, units], projected.dtype)
+        start = (tf.constant(0), tf.ones_like(zeros), zeros)
+        _, decay, state = tf.while_loop(lambda j, *_: j < steps, compose, start)
+        begins = _chained(before, decay, state)
+        start = (tf.constant(0), begins, tf.zeros([rows, blocks, steps, units], projected.dtype))
+        _, _, out = tf.while_loop(lambda j, *_: j < steps, advance, start)
+        at = tf.maximum(length - 1, 0)
+        last = _compat.read(out, [0, at // steps, at % steps, 0], [rows, 1, 1, units])[:, 0, 0]
+        return tf.where(length > 0, last, before), out, begins, decay
+
+    def _backward(
+        self,
+        projected: Tensor,
+        bias: Tensor | None,
+        out: Tensor,
+        begins: Tensor,
+        decay: Tensor,
+        keep: Tensor | None,
+        length: Tensor,
+        into_last: Tensor,
+        into: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """The gradients of the projected input and of the first states."""
+        rows, blocks, steps, _ = tf.unstack(tf.shape(projected))
+        units = begins.shape[2]
+        at = tf.range(blocks)[:, None] * steps
+
+        def arriving(j: Tensor, carried: Tensor) -> Tensor:
+            """The gradient of the states after step j."""
+            here = tf.where(at + j == length - 1, into_last[:, None], tf.zeros([], carried.dtype))
+            return carried + _step(into, j, 0, units) + here
+
+        def compose(j: Tensor, carried: Tensor) -> tuple[Tensor, Tensor]:
+            a, _ = self._coefficients(self._parts(projected, bias, j), keep, j)
+            return j - 1, *shaped([a * arriving(j, carried)], [carried])
+
+        def retreat(j: Tensor, carried: Tensor, states: Tensor, array: Tensor) -> tuple[Tensor, ...]:
+            parts, arrived = self._parts(projected, bias, j), arriving(j, carried)
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(parts)
+                a, b = self._coefficients(parts, keep, j)
+            found = tape.gradient([a, b], parts, [arrived * states, arrived])
+            for number, gradient in enumerate(found):
+                array = _compat.update(array, gradient[:, :, None], [0, 0, j, number * units])
+            return j - 1, *shaped([a * arrived], [carried]), array
+
+        zeros = tf.zeros([rows, blocks, units], projected.dtype)
+        _, carried = tf.while_loop(lambda j, _: j >= 0, compose, (steps - 1, zeros))
+        backwards = tf.reverse(decay, [1]), tf.reverse(carried, [1])
+        carried = tf.reverse(_chained(tf.zeros_like(into_last), *backwards), [1])
+
+        def body(j: Tensor, carried: Tensor, array: Tensor) -> tuple[Tensor, ...]:
+            return retreat(j, carried, _step(out, j - 1, 0, units), array)
+
+        start = (steps - 1, carried, tf.zeros_like(projected))
+        j, carried, array = tf.while_loop(lambda j, *_: j > 0, body, start)
+        _, carried, array = retreat(j, carried, begins, array)
+        return array, carried[:, 0] + tf.where(length > 0, tf.zeros([], into_last.dtype), into_last)
+
+    def _parts(self, projected: Tensor, bias: Tensor | None, j: Tensor) -> list[Tensor]:
+        """What a step reads, block of columns by block: XLA reads and computes what is one tensor less well."""
+        units = self._cell.units
+        parts = [_step(projected, j, number, units) for number in range(projected.shape[3] // units)]
+        return parts if bias is None else [p + b for p, b in zip(parts, tf.split(bias, len(parts)), strict=True)]
+
+    def _coefficients(self, parts: list[Tensor], keep: Tensor | None, j: Tensor) -> tuple[Tensor, Tensor]:
+        a, b, _ = self._cell.linear(tf.concat(parts, axis=-1))
+        rate = self._cell.zoneout_rates[0]
+        if rate:
+            a, b = rate + (1 - rate) * a, (1 - rate) * b
+        if keep is None:
+            return a, b
+        valid = _step(keep, j, 0, 1)
+        return tf.where(valid, a, tf.ones([], a.dtype)), tf.where(valid, b, tf.zeros([], b.dtype))
+
+
+def _step(array: Tensor, j: Tensor, number: Tensor, units: int) -> Tensor:
+    """`(r, c, u)`, a block of columns of step `j` of every block of steps."""
+    rows, blocks = tf.unstack(tf.shape(array)[:2])
+    return _compat.read(array, [0, 0, j, number * units], [rows, blocks, 1, units])[:, :, 0]
+
+
+def _chained(first: Tensor, decay: Tensor, state: Tensor) -> Tensor:
+    """The states `(r, c, u)` before each block, from the first one and what each block does to a state."""
+    shape = tf.shape(state)
+    rows, blocks = shape[0], shape[1]
+
+    def of_block(array: Tensor, c: Tensor) -> Tensor:
+        return _compat.read(array, [0, c, 0], [rows, 1, shape[2]])[:, 0]
+
+    def advance(c: Tensor, now: Tensor, begins: Tensor) -> tuple[Tensor, ...]:
+        begins = _compat.update(begins, now[:, None], [0, c, 0])
+        return c + 1, *shaped([of_block(decay, c) * now + of_block(state, c)], [now]), begins
+
+    start = (tf.constant(0), first, tf.zeros_like(state))
+    return tf.while_loop(lambda c, *_: c < blocks, advance, start)[2]
+
+
+def _with_adjoint(
+    loops: Loops, projected: Tensor, bias: Tensor | None, before: Tensor, keep: Tensor | None, length: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The last states and all of them."""
+
+    @tf.custom_gradient
+    def run(projected: Tensor, before: Tensor, *biases: Tensor) -> Any:
+        last, out, begins, decay = loops.forward(projected, bias, before, keep, length)
+
+        def gradient(into_last: Tensor, into: Tensor) -> list[Tensor]:
+            found = loops.backward(projected, bias, out, begins, decay, keep, length, into_last, into)
+            into_projected, into_before = found
+            rows = tf.reshape(into_projected, [-1, into_projected.shape[3]])
+            return [into_projected, into_before, *([] if bias is None else [gradient_of_bias(rows)])]
+
+        return (last, out), gradient
+
+    return run(projected, before, *([] if bias is None else [bias]))
