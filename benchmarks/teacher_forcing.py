@@ -70,6 +70,15 @@ def network(module: Any, decoder: Any, shape: Shape) -> keras.Model:
     return keras.Model([source, target], keras.layers.Dense(shape.words)(decoded))
 
 
+def flops(shape: Shape) -> float:
+    """The floating-point operations of all products of a step of training: three times those of running forward."""
+    units, encoded, decoded = shape.units, shape.batch * shape.source, shape.batch * shape.target
+    encoder = (units + units) * 4 * units  # input and state to the gates
+    decoder = (units + units + units) * 4 * units  # with the context
+    keys, query, readout = units * units, units * units, 2 * units * shape.words
+    return 3.0 * 2.0 * (encoded * (encoder + keys) + decoded * (decoder + query + readout))
+
+
 def runs(shape: Shape) -> dict[str, Run]:
     """Steps of training, as `fit` runs them."""
     rng = np.random.default_rng(0)
