@@ -11,7 +11,7 @@ from kerasrnn import engine
 from kerasrnn.decoding.beams import Beams, traced_back
 from kerasrnn.decoding.paths import Step, run
 from kerasrnn.decoding.rules import Rules, finite, whole
-from kerasrnn.decoding.scores import likeliest, normaliser, pick, top
+from kerasrnn.decoding.scores import normaliser, pick, top
 
 Tensor = Any
 
@@ -122,14 +122,16 @@ def beam_search(
         fed = ops.reshape(search.tokens, (-1,))
         logits, states, extras = run(step, fed, search.states, memory if w == 1 else repeated)
         logits = rules.logits(logits)
+        total = normaliser(logits)
         log_probs, lengths, finished = search.log_probs, search.lengths, search.finished
         if first:
             log_probs = ops.zeros((batch, 1), dtype=logits.dtype)
         live = ops.logical_and(log_probs > -np.inf, ops.logical_not(finished))  # (b, w)
         live = ops.logical_and(live, ops.logical_not(search.done)[:, None])  # what is not live stays as it is
-        gains, tokens, total = _candidates(rules, logits, t, w, k)  # (b, w, c)
         sound = ops.isfinite(ops.reshape(total, (-1, w)))
         broken = ops.logical_or(search.broken, ops.any(ops.logical_and(live, ops.logical_not(sound)), axis=1))
+
+        gains, tokens = _candidates(rules, logits, total, t, w, k)  # (b, w, c)
         gains = ops.where(live[..., None], gains, ops.where(order[: gains.shape[2]] == 0, 0.0, -np.inf))
         tokens = ops.where(live[..., None], tokens, 0)
         lengths = ops.where(live, t + 1, lengths)
@@ -189,15 +191,10 @@ def beam_search(
     return traced_back(count, last, traces, n_best, rules.max_length)
 
 
-def _candidates(rules: Rules, logits: Tensor, t: Tensor, w: int, k: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The best ways on from each hypothesis: log-probabilities and tokens, `(b, w, c)`, together at least k.
-
-    And the normaliser `(b · w,)`.
-    """
+def _candidates(rules: Rules, logits: Tensor, total: Tensor, t: Tensor, w: int, k: int) -> tuple[Tensor, Tensor]:
+    """The best ways on from each hypothesis: log-probabilities and tokens, `(b, w, c)`, together at least k."""
     c = min(k, logits.shape[1])
-    allowed = rules.allowed(logits, t)
-    best, tokens = top(allowed, c)  # (b · w, c)
-    total = normaliser(logits, tokens[:, 0] if allowed is logits else likeliest(logits))
+    best, tokens = top(rules.allowed(logits, t), c)  # (b · w, c)
     forced = rules.forced(t, w)
     if forced is not None:
         free = forced[:, None] < 0
@@ -209,7 +206,7 @@ def _candidates(rules: Rules, logits: Tensor, t: Tensor, w: int, k: int) -> tupl
         gains = ops.pad(gains, ((0, 0), (0, missing)), constant_values=-np.inf)
         tokens = ops.pad(tokens, ((0, 0), (0, missing)))
     shape = (-1, w, c + missing)
-    return ops.reshape(gains, shape), ops.reshape(tokens, shape), total
+    return ops.reshape(gains, shape), ops.reshape(tokens, shape)
 
 
 def _add_alignment(extras: dict[str, Tensor], before: Tensor | None, live: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from typing import Any
 
 from kerasrnn.decoding.paths import Decoded, Step, follow
 from kerasrnn.decoding.rules import Rules
+from kerasrnn.decoding.scores import top
 
 Tensor = Any
 
@@ -60,4 +61,4 @@ def greedy(
     ([[2, 3, 4, 0], [4, 0, 0, 0]], [3, 1])
     """
     rules = Rules(start, end=end, max_length=max_length, min_length=min_length, prefix=prefix, banned=banned)
-    return follow(step, states, memory, rules)
+    return follow(step, states, memory, rules, lambda logits, t: top(logits, 1)[1][:, 0])

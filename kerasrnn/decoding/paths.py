@@ -8,7 +8,7 @@ from keras import ops, tree
 
 from kerasrnn import engine
 from kerasrnn.decoding.rules import Rules
-from kerasrnn.decoding.scores import likeliest, normaliser, pick
+from kerasrnn.decoding.scores import normaliser, pick
 
 Tensor = Any
 Step = Callable[..., tuple[Tensor, Any, dict[str, Tensor]]]
@@ -38,24 +38,15 @@ class _Path(NamedTuple):
     lengths: Tensor
 
 
-def follow(
-    step: Step, states: Any, memory: Any, rules: Rules, choose: Callable[[Tensor, Tensor], Tensor] | None = None
-) -> Decoded:
-    """Decode with `choose(logits (b, v) of what may come, t) -> tokens (b,)` until every sequence has ended.
-
-    None takes the likeliest.
-    """
+def follow(step: Step, states: Any, memory: Any, rules: Rules, choose: Callable[[Tensor, Tensor], Tensor]) -> Decoded:
+    """Decode with `choose(logits (b, v) of what may come, t) -> tokens (b,)` until every sequence has ended."""
 
     def advance(t: Tensor, path: _Path) -> tuple[_Path, dict[str, Any], Tensor]:
         logits, states, extras = run(step, path.token, path.states, memory)
         logits = rules.logits(logits)
-        best = likeliest(logits)
-        total = normaliser(logits, best)
+        total = normaliser(logits)
         allowed = rules.allowed(logits, t)
-        if choose is None:
-            token = best if allowed is logits else likeliest(allowed)
-        else:
-            token = ops.cast(choose(allowed, t), "int32")
+        token = ops.cast(choose(allowed, t), "int32")
         score = pick(allowed, token)
         possible = score > -np.inf
         forced = rules.forced(t)

@@ -10,13 +10,14 @@ Tensor = Any
 BLOCK = 64  # of a vocabulary
 
 
-def normaliser(logits: Tensor, likeliest: Tensor) -> Tensor:
+def normaliser(logits: Tensor) -> Tensor:
     """`(b, v)` to `(b,)`: what to take off logits for log-probabilities. Not finite where they are no distribution.
 
     By the softmax of the best, at least 1 / v: it is one operation, where logsumexp is a pass for each of its parts.
-    `likeliest (b,)` is where the best is, which `top` finds.
     """
-    return pick(logits, likeliest) - ops.log(pick(ops.softmax(logits, axis=-1), likeliest))
+    # Keras asserts that the batch is not empty unless `initial` is given.
+    shares = ops.max(ops.softmax(logits, axis=-1), axis=-1, initial=-np.inf)
+    return ops.max(logits, axis=-1, initial=-np.inf) - ops.log(shares)
 
 
 def pick(values: Tensor, at: Tensor) -> Tensor:
@@ -47,11 +48,6 @@ def top(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
     best, found = ops.top_k(ops.reshape(close, (-1, count * BLOCK)), count)
     found = ops.cast(found, "int32")
     return best, pick(chosen, found // BLOCK) * BLOCK + found % BLOCK
-
-
-def likeliest(values: Tensor) -> Tensor:
-    """`(b, v)` to `(b,)` int32: where the greatest is, the first of equals."""
-    return top(values, 1)[1][:, 0]
 
 
 def draw(scores: Tensor, chance: Tensor) -> Tensor:
