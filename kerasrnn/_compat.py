@@ -176,9 +176,10 @@ def _possible_gradients(tensors: Sequence[Any]) -> int:
 
 
 def read(array: Any, starts: Any, sizes: Any) -> Any:
-    """A part of an array, within an XLA program and only there.
+    """A part of an array, within an XLA program and only there; starts and sizes are ints or scalar tensors.
 
-    The public slice would make XLA compile a program for each value that a start has.
+    The public slice would make XLA compile a program for each value that a start has. Of the shape the last size is
+    known, where it is an int.
     """
     import tensorflow as tf
     from tensorflow.compiler.tf2xla.python import xla

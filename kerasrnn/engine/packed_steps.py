@@ -84,7 +84,8 @@ class Past(NamedTuple):
 
 def read_rows(array: Tensor, at: Tensor, count: Tensor) -> Tensor:
     """`count` rows of a matrix from row `at`."""
-    return _compat.read(array, [at, 0], [count, array.shape[1]])
+    width = array.shape[1]
+    return _compat.read(array, [at, 0], [count, tf.shape(array)[1] if width is None else width])
 
 
 def update_rows(array: Tensor, rows: Tensor, at: Tensor) -> Tensor:

@@ -142,8 +142,8 @@ def unpack(layout: Layout, parts: list[Tensor], before: Tensor | None, length: T
         before: with a mask, for a state: its initial value `(b, u)`, which it has before its first valid step; None
             for a gate, which is 0 on masked steps.
     """
-    width = parts[0].shape[1]
     if layout.targets is None:
+        width = tf.shape(parts[0])[1] if parts[0].shape[1] is None else parts[0].shape[1]
         found = []
         for shard, part in zip(layout.shards, parts, strict=True):
             steps = tf.reshape(tf.slice(part, [0, 0], [shard.packed, width]), [length, shard.rows, width])

@@ -101,7 +101,7 @@ def _by_steps(
     differentiable: bool = True,  # the tape is TensorFlow's own
 ) -> Scanned:
     """As `recur`, by operations of the backend alone."""
-    scans = linear.recur if hasattr(cell, "linear") and _scans_in_parallel() else _scan
+    scans = linear.recur if linear.is_linear(cell) and _scans_in_parallel() else _scan
     return scans(cell, _unmasked(sequences, mask), states, mask, options)
 
 

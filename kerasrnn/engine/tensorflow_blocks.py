@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from kerasrnn import _compat
 from kerasrnn.engine import packing
+from kerasrnn.engine.linear import is_linear
 from kerasrnn.engine.options import Options
 from kerasrnn.engine.packed_steps import shaped
 from kerasrnn.engine.product import gradient_of_bias
@@ -30,16 +31,16 @@ MOST_BLOCKS = 64
 
 def applies(cell: Any, sequences: Tensor, options: Options) -> bool:
     """Whether this way of training a cell is for these sequences; the loops over packed rows are for all."""
-    exact = sequences.dtype in (tf.float32, tf.float64)  # a block's products of decays need more than half precision
+    precise = sequences.dtype in (tf.float32, tf.float64)  # a block's products of decays need more than half precision
     wanted = set(options.kept) <= {"hidden"} and options.zoned is None
-    return hasattr(cell, "linear") and not cell.local_weights and wanted and exact
+    return is_linear(cell) and not cell.local_weights and wanted and precise
 
 
 def recur(cell: Any, sequences: Tensor, states: list[Tensor], mask: Tensor | None, options: Options) -> Scanned:
     """As `engine.recur`, where `applies`."""
-    exact = _compat.in_xla()
+    in_xla = _compat.in_xla()
     length = tf.shape(sequences)[1] if sequences.shape[1] is None else sequences.shape[1]
-    layout = packing.dense(sequences, 1 if exact or sequences.shape[0] == 1 else cores(), False, True)
+    layout = packing.dense(sequences, 1 if in_xla or sequences.shape[0] == 1 else cores(), False, True)
     bias = cell.project_bias()
     bias = None if bias is None else tf.convert_to_tensor(bias)
     if mask is not None:
@@ -52,23 +53,27 @@ def recur(cell: Any, sequences: Tensor, states: list[Tensor], mask: Tensor | Non
         return packing.split_rows(layout, tensor)
 
     given = sequences, states[0], mask, options.input_masks
-    loops = cached(cell, ("blocks", exact), lambda: Loops(cell, not exact))
+    loops = cached(cell, ("blocks", in_xla), lambda: Loops(cell, not in_xla))
     finals, traces = [], []
     for shard, part in zip(layout.shards, packing.of_shards(layout, given, split), strict=True):
-        x, before, keep, dropped = part
+        x, before, valid, dropped = part
         blocks = how_many(shard.rows, length, cell.units)
-        steps = _steps(length, blocks)
+        steps = (length + blocks - 1) // blocks
+        steps = max(steps, 1) if isinstance(steps, int) else tf.maximum(steps, 1) if in_xla else packing.roomy(steps)
         room = blocks * steps
+        full = isinstance(room, int) and room == length
+        if not full:
+            valid = (tf.range(length) < length)[None] if valid is None else valid
+            x, valid = (_longer(each, room - length) for each in (x, valid))
         dropped = [None if one is None else tf.repeat(one, room, axis=0) for one in tf.nest.flatten(dropped)]
-        x = tf.reshape(_longer(x, length, room), [-1, x.shape[2]])
+        x = tf.reshape(x, [-1, x.shape[2]])
         projected = cell.project(x, dropped if isinstance(options.input_masks, list) else dropped[0])
         projected = tf.reshape(projected, [shard.rows, blocks, steps, projected.shape[1]])
-        if keep is not None:
-            keep = tf.reshape(_longer(keep, length, room), [shard.rows, blocks, steps, 1])
-        last, out = _with_adjoint(loops, projected, bias, before, keep, tf.convert_to_tensor(length))
+        valid = None if valid is None else tf.reshape(valid, [-1, blocks, steps, 1])
+        last, out = _with_adjoint(loops, projected, bias, before, valid)
         out = tf.reshape(out, [shard.rows, room, cell.units])
         finals.append(last)
-        traces.append(out if isinstance(room, int) and room == length else out[:, :length])
+        traces.append(out if full else tf.slice(out, [0, 0, 0], [-1, length, -1]))
     last, found = (packing.join_rows(layout, parts) for parts in (finals, traces))
     last.set_shape(states[0].shape)
     found.set_shape((*sequences.shape[:2], cell.units))
@@ -85,21 +90,17 @@ def how_many(rows: Tensor, length: Tensor, units: int) -> Tensor:
     return tf.bitwise.left_shift(1, tf.reduce_sum(tf.cast(most >= powers, tf.int32)))
 
 
-def _steps(length: Tensor, blocks: Tensor) -> Tensor:
-    """How many steps a block has, at least one; of a few numbers where it is not known before a graph runs."""
-    steps = (length + blocks - 1) // blocks
-    return max(steps, 1) if isinstance(steps, int) else packing.roomy(steps)
-
-
-def _longer(x: Tensor, length: Tensor, room: Tensor) -> Tensor:
-    """`(r, t, ...)` with zeros up to `room` steps."""
-    if isinstance(length, int) and isinstance(room, int) and length == room:
-        return x
-    return tf.pad(x, [[0, 0], [0, room - length], *[[0, 0]] * (len(x.shape) - 2)])
+def _longer(x: Tensor, more: Tensor) -> Tensor:
+    """`(r, t, ...)` with `more` steps of zeros."""
+    return tf.pad(x, [[0, 0], [0, more], *[[0, 0]] * (len(x.shape) - 2)])
 
 
 class Loops:
-    """The programs of a cell. Arrays over time are `(r, c, k, ·)`: of `r` rows `c` blocks of `k` steps."""
+    """The programs of a cell.
+
+    Arrays over time are `(r, c, k, ·)`: of `r` rows `c` blocks of `k` steps. `valid (r, c, k, 1)`, or of one row for
+    all, says which steps count; on others states hold. None if all do.
+    """
 
     def __init__(self, cell: Any, compiled: bool) -> None:
         self._cell = cell
@@ -107,30 +108,29 @@ class Loops:
         self.backward = tf.function(self._backward, jit_compile=compiled, autograph=False)
 
     def _forward(
-        self, projected: Tensor, bias: Tensor | None, before: Tensor, keep: Tensor | None, length: Tensor
+        self, projected: Tensor, bias: Tensor | None, before: Tensor, valid: Tensor | None
     ) -> tuple[Tensor, ...]:
         """The last states, all states, and for each block the state before it `(r, c, u)` and how much it keeps."""
         rows, blocks, steps, _ = tf.unstack(tf.shape(projected))
-        units = before.shape[1]
+        units = self._cell.units
 
         def compose(j: Tensor, decay: Tensor, state: Tensor) -> tuple[Tensor, ...]:
-            a, b = self._coefficients(self._parts(projected, bias, j), keep, j)
+            a, b = self._coefficients(self._parts(projected, bias, j), valid, j)
             return j + 1, *shaped([a * decay, a * state + b], [decay, state])
 
         def advance(j: Tensor, state: Tensor, out: Tensor) -> tuple[Tensor, ...]:
-            a, b = self._coefficients(self._parts(projected, bias, j), keep, j)
+            a, b = self._coefficients(self._parts(projected, bias, j), valid, j)
             (state,) = shaped([a * state + b], [state])
             return j + 1, state, _compat.update(out, state[:, :, None], [0, 0, j, 0])
 
         zeros = tf.zeros([rows, blocks, units], projected.dtype)
         start = (tf.constant(0), tf.ones_like(zeros), zeros)
-        _, decay, state = tf.while_loop(lambda j, *_: j < steps, compose, start)
+        composed = tf.where(blocks > 1, steps, 0)  # what a single block does to a state, nobody asks
+        _, decay, state = tf.while_loop(lambda j, *_: j < composed, compose, start)
         begins = _chained(before, decay, state)
         start = (tf.constant(0), begins, tf.zeros([rows, blocks, steps, units], projected.dtype))
-        _, _, out = tf.while_loop(lambda j, *_: j < steps, advance, start)
-        at = tf.maximum(length - 1, 0)
-        last = _compat.read(out, [0, at // steps, at % steps, 0], [rows, 1, 1, units])[:, 0, 0]
-        return tf.where(length > 0, last, before), out, begins, decay
+        _, states, out = tf.while_loop(lambda j, *_: j < steps, advance, start)
+        return states[:, -1], out, begins, decay
 
     def _backward(
         self,
@@ -139,47 +139,40 @@ class Loops:
         out: Tensor,
         begins: Tensor,
         decay: Tensor,
-        keep: Tensor | None,
-        length: Tensor,
+        valid: Tensor | None,
         into_last: Tensor,
         into: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """The gradients of the projected input and of the first states."""
+        """The gradients of the projected input and of the first states, from those of the last and of all states."""
         rows, blocks, steps, _ = tf.unstack(tf.shape(projected))
-        units = begins.shape[2]
-        at = tf.range(blocks)[:, None] * steps
-
-        def arriving(j: Tensor, carried: Tensor) -> Tensor:
-            """The gradient of the states after step j."""
-            here = tf.where(at + j == length - 1, into_last[:, None], tf.zeros([], carried.dtype))
-            return carried + _step(into, j, 0, units) + here
+        units = self._cell.units
 
         def compose(j: Tensor, carried: Tensor) -> tuple[Tensor, Tensor]:
-            a, _ = self._coefficients(self._parts(projected, bias, j), keep, j)
-            return j - 1, *shaped([a * arriving(j, carried)], [carried])
+            a, _ = self._coefficients(self._parts(projected, bias, j), valid, j)
+            return j - 1, *shaped([a * (carried + _step(into, j, 0, units))], [carried])
 
-        def retreat(j: Tensor, carried: Tensor, states: Tensor, array: Tensor) -> tuple[Tensor, ...]:
-            parts, arrived = self._parts(projected, bias, j), arriving(j, carried)
+        def retreat(j: Tensor, carried: Tensor, before: Tensor, array: Tensor) -> tuple[Tensor, ...]:
+            """Step j backwards, from the states before it."""
+            parts, arrived = self._parts(projected, bias, j), carried + _step(into, j, 0, units)
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(parts)
-                a, b = self._coefficients(parts, keep, j)
-            found = tape.gradient([a, b], parts, [arrived * states, arrived])
+                a, b = self._coefficients(parts, valid, j)
+            found = tape.gradient([a, b], parts, [arrived * before, arrived])
             for number, gradient in enumerate(found):
                 array = _compat.update(array, gradient[:, :, None], [0, 0, j, number * units])
             return j - 1, *shaped([a * arrived], [carried]), array
 
-        zeros = tf.zeros([rows, blocks, units], projected.dtype)
-        _, carried = tf.while_loop(lambda j, _: j >= 0, compose, (steps - 1, zeros))
-        backwards = tf.reverse(decay, [1]), tf.reverse(carried, [1])
-        carried = tf.reverse(_chained(tf.zeros_like(into_last), *backwards), [1])
+        start = (tf.where(blocks > 1, steps, 0) - 1, tf.zeros([rows, blocks, units], projected.dtype))
+        _, carried = tf.while_loop(lambda j, _: j >= 0, compose, start)
+        carried = tf.reverse(_chained(into_last, tf.reverse(decay, [1]), tf.reverse(carried, [1])), [1])
 
         def body(j: Tensor, carried: Tensor, array: Tensor) -> tuple[Tensor, ...]:
             return retreat(j, carried, _step(out, j - 1, 0, units), array)
 
         start = (steps - 1, carried, tf.zeros_like(projected))
         j, carried, array = tf.while_loop(lambda j, *_: j > 0, body, start)
-        _, carried, array = retreat(j, carried, begins, array)
-        return array, carried[:, 0] + tf.where(length > 0, tf.zeros([], into_last.dtype), into_last)
+        _, carried, array = retreat(j, carried, begins, array)  # before its first step a block is where it begins
+        return array, carried[:, 0]
 
     def _parts(self, projected: Tensor, bias: Tensor | None, j: Tensor) -> list[Tensor]:
         """What a step reads, block of columns by block: XLA reads and computes what is one tensor less well."""
@@ -187,15 +180,18 @@ class Loops:
         parts = [_step(projected, j, number, units) for number in range(projected.shape[3] // units)]
         return parts if bias is None else [p + b for p, b in zip(parts, tf.split(bias, len(parts)), strict=True)]
 
-    def _coefficients(self, parts: list[Tensor], keep: Tensor | None, j: Tensor) -> tuple[Tensor, Tensor]:
+    def _coefficients(self, parts: list[Tensor], valid: Tensor | None, j: Tensor) -> tuple[Tensor, Tensor]:
+        """`(a, b)`; on other steps (1, 0), of which nothing has a gradient, not even an infinite slope at 0."""
+        if valid is not None:
+            counts = _step(valid, j, 0, 1)
+            parts = [tf.where(counts, part, tf.ones([], part.dtype)) for part in parts]
         a, b, _ = self._cell.linear(tf.concat(parts, axis=-1))
         rate = self._cell.zoneout_rates[0]
         if rate:
             a, b = rate + (1 - rate) * a, (1 - rate) * b
-        if keep is None:
+        if valid is None:
             return a, b
-        valid = _step(keep, j, 0, 1)
-        return tf.where(valid, a, tf.ones([], a.dtype)), tf.where(valid, b, tf.zeros([], b.dtype))
+        return tf.where(counts, a, tf.ones([], a.dtype)), tf.where(counts, b, tf.zeros([], b.dtype))
 
 
 def _step(array: Tensor, j: Tensor, number: Tensor, units: int) -> Tensor:
@@ -221,16 +217,17 @@ def _chained(first: Tensor, decay: Tensor, state: Tensor) -> Tensor:
 
 
 def _with_adjoint(
-    loops: Loops, projected: Tensor, bias: Tensor | None, before: Tensor, keep: Tensor | None, length: Tensor
+    loops: Loops, projected: Tensor, bias: Tensor | None, before: Tensor, valid: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """The last states and all of them."""
 
     @tf.custom_gradient
-    def run(projected: Tensor, before: Tensor, *biases: Tensor) -> Any:
-        last, out, begins, decay = loops.forward(projected, bias, before, keep, length)
+    def run(*_: Tensor) -> Any:
+        last, out, begins, decay = loops.forward(projected, bias, before, valid)
 
-        def gradient(into_last: Tensor, into: Tensor) -> list[Tensor]:
-            found = loops.backward(projected, bias, out, begins, decay, keep, length, into_last, into)
+        def gradient(*upstream: Tensor) -> list[Tensor]:
+            into_last, into = (tf.convert_to_tensor(one) for one in upstream)  # some come as slices
+            found = loops.backward(projected, bias, out, begins, decay, valid, into_last, into)
             into_projected, into_before = found
             rows = tf.reshape(into_projected, [-1, into_projected.shape[3]])
             return [into_projected, into_before, *([] if bias is None else [gradient_of_bias(rows)])]

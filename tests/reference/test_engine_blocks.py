@@ -1,10 +1,12 @@
 """Linear cells in blocks of steps, which training takes side by side, against the plain loop and its gradients."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import ops
 from layer_cases import B, D, U, assert_close, make, random_weights
 
 from kerasrnn import engine, layers
@@ -144,6 +146,78 @@ def test_ways_of_asking(way: str, use_bias: bool, many_blocks: list[Any], rng: n
     expected = outcome(layer, given, None, True, **ways[way])
     assert_close(outcome(layer, given, None, False, **ways[way]), expected, TOLERANCE)
     assert many_blocks
+
+
+@pytest.mark.parametrize("mask", ["none", "holes"])
+def test_an_infinite_slope_at_zero_stays_off_steps_that_are_none(mask: str, rng: np.random.Generator) -> None:
+    """The steps that fill the last block up, and masked ones, have nothing but zeros in them."""
+    layer, given = case("min_gru", rng, activation=lambda x: ops.sign(x) * ops.sqrt(ops.abs(x)), use_bias=False)
+    keep = None if MASKS[mask] is None else tf.constant(MASKS[mask])
+    assert all(np.isfinite(each).all() for each in outcome(layer, given, keep, False)[2])
+
+
+@pytest.mark.parametrize("states_wanted", [False, True], ids=["last", "all"])
+def test_gradients_that_come_as_slices(states_wanted: bool, many_blocks: list[Any], rng: np.random.Generator) -> None:
+    layer, given = case("min_gru", rng)
+    x, before = map(tf.constant, given)
+
+    def run(plain: bool) -> Any:
+        @tf.function(autograph=False)
+        def graph() -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch([x, before])
+                with engine.portable() if plain else nullcontext():
+                    found = engine.recur(layer.cell, x, [before], None, kept=("hidden",) if states_wanted else ())
+                chosen = found.traces["hidden"] if states_wanted else found.states[0]
+                loss = tf.reduce_sum(tf.sin(tf.gather(chosen, [0, 2, 2])))
+            return [tf.convert_to_tensor(each) for each in tape.gradient(loss, [x, before])]
+
+        return [np.asarray(each) for each in graph()]
+
+    assert_close(run(False), run(True), TOLERANCE)
+    assert many_blocks
+
+
+def test_states_of_a_width_that_the_graph_does_not_know(rng: np.random.Generator) -> None:
+    layer, (x, before) = case("min_gru", rng)
+    expected = outcome(layer, [x, before], None, True)[0]
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec((None, None), tf.float64)])
+    def graph(before: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(before)
+            (last,) = engine.recur(layer.cell, tf.constant(x), [before], None).states
+        return last, tape.gradient(last, before)
+
+    assert_close(np.asarray(graph(tf.constant(before))[0]), np.asarray(expected[0]), TOLERANCE)
+
+
+class ClippedCell(layers.MinGRUCell):
+    """With equations of its own, which are not linear."""
+
+    def update(self, projected: Any, states: list[Any], mm: Any) -> Any:
+        (hidden,), gates = super().update(projected, states, mm)
+        return [ops.clip(hidden, -0.1, 0.1)], gates
+
+
+class ClippedGRU(layers.MinGRU):
+    cell_class = ClippedCell
+
+
+def test_equations_of_a_subclass(many_blocks: list[Any], rng: np.random.Generator) -> None:
+    """Those of its `update`, in training as in use."""
+    layer, given = ClippedGRU(U, return_sequences=True, dtype="float64"), rng.standard_normal((B, LENGTH, D))
+    layer.build((None, None, D))
+    x = tf.constant(given)
+
+    @tf.function(autograph=False)
+    def trained() -> Any:
+        with tf.GradientTape():
+            return layer(x)
+
+    found = np.asarray(trained())
+    assert_close(found, np.asarray(tf.function(layer, autograph=False)(x)), TOLERANCE)
+    assert np.abs(found).max() == 0.1 and not many_blocks
 
 
 def test_long_memory_in_single_precision(rng: np.random.Generator) -> None:

@@ -99,6 +99,37 @@ def test_any_attention_in_the_compiled_loop(kind: str, order: str, rng: np.rando
         assert_close([output, now], [outputs[:, t], alignment[:, t]], 1e-11)
 
 
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("masked", [False, True], ids=["no mask", "masks"])
+@pytest.mark.parametrize("kind", ["bahdanau", "location"])
+def test_sources_of_a_length_that_the_graph_does_not_know(kind: str, masked: bool, rng: np.random.Generator) -> None:
+    """Then it knows the width of no alignment, which is a trace of the one and a state of the other."""
+    import tensorflow as tf
+
+    attention = {"bahdanau": lambda: layers.BahdanauAttention(A, dtype="float64")} | REMEMBERING
+    cell = layers.GRUCell(U, dtype="float64")
+    layer = layers.AttentionDecoder(cell, attention[kind](), return_alignment=True, dtype="float64")
+    layer.build((None, None, D), (None, None, M))
+    random_weights(layer, rng)
+    x, _, (memory,) = draw(rng, ["gru"])
+    options = {"mask": to_tensor(MASKS["holes"]), "memory_mask": to_tensor(KEEP)} if masked else {}
+
+    def run() -> Any:
+        @tf.function(autograph=False, input_signature=[tf.TensorSpec((None, None, n), tf.float64) for n in (D, M)])
+        def graph(x: Any, memory: Any) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch([x, memory])
+                outputs, alignment = layer(x, memory, **options)
+                loss = ops.sum(ops.sin(outputs)) + ops.sum(ops.cos(3.0 * alignment))
+            return outputs, alignment, tape.gradient(loss, [x, memory])
+
+        return [np.asarray(value) for value in keras.tree.flatten(graph(x, memory))]
+
+    found = run()
+    with engine.portable():
+        assert_close(found, run(), 1e-11)
+
+
 def test_sums_over_many_steps_in_half_precision(rng: np.random.Generator) -> None:
     """The gradient of the memory and of the score grows with every step: a sum in bfloat16 stops after some hundred."""
     steps = 1000
