@@ -20,6 +20,14 @@ def cached(cell: Any, key: Hashable, make: Callable[[], Any]) -> Any:
     return made[key]
 
 
+def handed_over(nest: Any) -> Any:
+    """A nest of tensors and None, to call a function with inside of a gradient.
+
+    In a branch of `tf.cond` TensorFlow does not find a tensor of the forward pass that goes straight into a call.
+    """
+    return tf.nest.map_structure(lambda tensor: None if tensor is None else tf.identity(tensor), nest)
+
+
 def cores() -> int:
     """How many loops may run side by side: the threads that TensorFlow was given, or what the process may use."""
     threads = tf.config.threading

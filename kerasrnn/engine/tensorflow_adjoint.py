@@ -15,7 +15,7 @@ from kerasrnn.engine import packed_loops, packed_steps, packing, tensorflow_bloc
 from kerasrnn.engine.options import Options, are_alike
 from kerasrnn.engine.packed_steps import Given, Kept, shaped
 from kerasrnn.engine.product import Product, gradient_of_bias, gradient_of_kernel
-from kerasrnn.engine.programs import cached, cores
+from kerasrnn.engine.programs import cached, cores, handed_over
 from kerasrnn.engine.scan import Scanned
 
 Tensor = Any
@@ -179,7 +179,7 @@ def _differentiable(programs: Programs, given: Given, packed: Tensor) -> tuple[l
             shaped(upstream, [*states, *outs.values()])
             into_outs = dict(zip(outs, upstream[count:], strict=True))
             reread = given if structure.reads_projected else given._replace(projected=None)
-            found = programs.backward(reread, kept, upstream[:count], into_outs)
+            found = programs.backward(*handed_over((reread, kept)), upstream[:count], into_outs)
             into_projected = (
                 found.projected if structure.projected_as is None else found.products[structure.projected_as]
             )

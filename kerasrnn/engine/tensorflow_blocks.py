@@ -19,7 +19,7 @@ from kerasrnn.engine.linear import is_linear
 from kerasrnn.engine.options import Options
 from kerasrnn.engine.packed_steps import shaped
 from kerasrnn.engine.product import gradient_of_bias
-from kerasrnn.engine.programs import cached, cores
+from kerasrnn.engine.programs import cached, cores, handed_over
 from kerasrnn.engine.scan import Scanned
 
 Tensor = Any
@@ -227,8 +227,8 @@ def _with_adjoint(
 
         def gradient(*upstream: Tensor) -> list[Tensor]:
             into_last, into = (tf.convert_to_tensor(one) for one in upstream)  # some come as slices
-            found = loops.backward(projected, bias, out, begins, decay, valid, into_last, into)
-            into_projected, into_before = found
+            known = handed_over((projected, bias, out, begins, decay, valid))
+            into_projected, into_before = loops.backward(*known, into_last, into)
             rows = tf.reshape(into_projected, [-1, into_projected.shape[3]])
             return [into_projected, into_before, *([] if bias is None else [gradient_of_bias(rows)])]
 

@@ -171,6 +171,31 @@ def test_any_number_of_steps_at_once(steps: int, jit: bool, rng: np.random.Gener
     assert_close(np.asarray(found), np.reshape(expected, (steps, B, U)).transpose(1, 0, 2), 1e-12)
 
 
+@pytest.mark.parametrize("recompute", [False, True], ids=["adjoint", "recompute"])
+@pytest.mark.parametrize("kind", ["lstm", "gru_v3", "min_gru"])
+def test_in_a_branch(kind: str, recompute: bool, rng: np.random.Generator) -> None:
+    """One side of a condition, with a tape around it."""
+    layer, *given = case(kind, "holes", rng)
+    results = []
+    for run in (engine.recur, reference):
+
+        @tf.function(autograph=False)
+        def graph(side: Any, x: Any, states: Any, keep: Any, run: Any = run) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                last = tf.cond(
+                    side,
+                    lambda: run(layer.cell, x, states, keep, recompute=recompute).states[0],
+                    lambda: x[:, 0, :U],
+                )
+            weights = [weight.value for weight in layer.cell.trainable_variables]
+            return last, [tf.convert_to_tensor(each) for each in tape.gradient(last, [x, *weights])]
+
+        tensors = tf.nest.map_structure(tf.constant, given)
+        results.append(tf.nest.map_structure(np.asarray, graph(tf.constant(True), *tensors)))
+    assert_close(*results, TOLERANCE)
+
+
 def test_the_parallel_scan_has_a_second_gradient(rng: np.random.Generator) -> None:
     a, b, h = (tf.constant(rng.random(shape)) for shape in ((2, 4, 1), (2, 4, 1), (2, 1)))
 
