@@ -162,8 +162,9 @@ class Loops:
                 array = _compat.update(array, gradient[:, :, None], [0, 0, j, number * units])
             return j - 1, *shaped([a * arrived], [carried]), array
 
-        start = (tf.where(blocks > 1, steps, 0) - 1, tf.zeros([rows, blocks, units], projected.dtype))
-        _, carried = tf.while_loop(lambda j, _: j >= 0, compose, start)
+        last_composed = tf.where(blocks > 1, steps, 0) - 1
+        zeros = tf.zeros([rows, blocks, units], projected.dtype)
+        _, carried = tf.while_loop(lambda j, _: j >= 0, compose, (last_composed, zeros))
         carried = tf.reverse(_chained(into_last, tf.reverse(decay, [1]), tf.reverse(carried, [1])), [1])
 
         def body(j: Tensor, carried: Tensor, array: Tensor) -> tuple[Tensor, ...]:

@@ -35,9 +35,9 @@ class GatedCell(KerasCell):
     - `update(projected, states, mm)`: the equations. `mm(k, a, plus)` is `plus + a·U_k` (and its bias); everything else
       in it is local to a row of the batch, and is differentiated by the engine: a cell states no gradient.
 
-    A cell whose step is linear in its one state may also state `linear(projected) -> (a, b, gates)`, with which `update`
-    is h = a ⊙ h₋ + b: the engine then need not take the steps in order. A subclass with an `update` or `advance` of its
-    own and without a `linear` is stepped.
+    A cell whose step is linear in its one state may also state `linear(projected) -> (a, b, gates)`, with which
+    `update` is h = a ⊙ h₋ + b: the engine then need not take the steps in order. A subclass with an `update` or
+    `advance` of its own and without a `linear` is stepped.
 
     `update` uses nothing of `self` beyond its `local_weights` and plain settings, so that the engine may pass it a
     view with other tensors, and `traced_step` may apply it to Keras' cells.
