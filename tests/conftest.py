@@ -59,7 +59,7 @@ _finished = itertools.count(1)
 
 def pytest_runtest_teardown() -> None:
     """Graphs and programs lie in cycles, and Python does not know how much memory TensorFlow holds for them."""
-    if next(_finished) % 20 == 0:
+    if next(_finished) % 10 == 0:
         gc.collect()
 
 
@@ -73,7 +73,7 @@ def rng(request: pytest.FixtureRequest) -> np.random.Generator:
 def fresh_keras() -> Iterator[None]:
     """Automatic layer names start again at no suffix, and nothing built before or here stays in Keras' session.
 
-    No garbage is collected: at each of these tests, in a process of hundreds, that took half of the time of all tests.
+    No garbage is collected: at each of these tests, in a process of hundreds, that took seconds.
     """
     import keras
 
