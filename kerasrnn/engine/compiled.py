@@ -75,7 +75,7 @@ def roomy_time(tensors: list[Tensor]) -> list[Tensor]:
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf
 
-        from kerasrnn.engine.packing import roomy
+        from kerasrnn.engine.sizes import roomy
 
         varying = length is None or (tf.executing_eagerly() and length > 0)
         if varying:

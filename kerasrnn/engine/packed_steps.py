@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kerasrnn import _compat
 from kerasrnn.engine.product import Product, factors, gradient_of_input, multiply
+from kerasrnn.engine.sizes import size
 
 Tensor = Any
 
@@ -84,8 +85,7 @@ class Past(NamedTuple):
 
 def read_rows(array: Tensor, at: Tensor, count: Tensor) -> Tensor:
     """`count` rows of a matrix from row `at`."""
-    width = array.shape[1]
-    return _compat.read(array, [at, 0], [count, tf.shape(array)[1] if width is None else width])
+    return _compat.read(array, [at, 0], [count, size(array, 1)])
 
 
 def update_rows(array: Tensor, rows: Tensor, at: Tensor) -> Tensor:

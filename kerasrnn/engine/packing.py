@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from kerasrnn.engine.packed_loops import rows_of_phase
+from kerasrnn.engine.sizes import maximum, minimum, roomy, size
 
 Tensor = Any
 
@@ -41,15 +42,15 @@ class Layout(NamedTuple):
 
 def dense(sequences: Tensor, count: int, go_backwards: bool, exact: bool) -> Layout:
     """The layout of a batch without a mask, in `count` shards of neighbouring rows."""
-    batch, length = _size(sequences, 0), _size(sequences, 1)
+    batch, length = size(sequences, 0), size(sequences, 1)
     each = (batch + count - 1) // count
     shards, room = [], []
     for number in range(count):
-        first, last = _minimum(each * number, batch), _minimum(each * (number + 1), batch)
+        first, last = minimum(each * number, batch), minimum(each * (number + 1), batch)
         rows = last - first
         steps = length if count == 1 else tf.where(rows > 0, length, 0)
         shards.append(Shard(rows, None, tf.stack([steps]), None, rows * length))
-        room.append(rows * (_maximum(length, 1) if exact else roomy(length)))
+        room.append(rows * (maximum(length, 1) if exact else roomy(length)))
     return Layout(shards, 1, room, None, None, None, go_backwards)
 
 
@@ -143,7 +144,7 @@ def unpack(layout: Layout, parts: list[Tensor], before: Tensor | None, length: T
             for a gate, which is 0 on masked steps.
     """
     if layout.targets is None:
-        width = tf.shape(parts[0])[1] if parts[0].shape[1] is None else parts[0].shape[1]
+        width = size(parts[0], 1)
         found = []
         for shard, part in zip(layout.shards, parts, strict=True):
             steps = tf.reshape(tf.slice(part, [0, 0], [shard.packed, width]), [length, shard.rows, width])
@@ -185,16 +186,6 @@ def spread_rows(layout: Layout, tensor: Tensor, length: Tensor) -> list[Tensor]:
     if layout.targets is not None:
         return [tf.gather(tensor, tf.maximum(shard.sources, 0) // tf.maximum(length, 1)) for shard in layout.shards]
     return [tf.tile(part, [length, 1]) for part in split_rows(layout, tensor)]
-
-
-def roomy(size: Tensor, parts: int = 8) -> Tensor:
-    """`size`, rounded up so that there are `parts` sizes an octave, a power of 2: programs are compiled for sizes."""
-    if isinstance(size, int):
-        return size
-    size = tf.maximum(size, 1)
-    octave = tf.searchsorted([2 * parts << k for k in range(30 - parts.bit_length())], [size], side="right")[0]
-    unit = tf.bitwise.left_shift(1, octave)
-    return (size + unit - 1) // unit * unit
 
 
 def _steps(lengths: Tensor, phases: int) -> Tensor:
@@ -241,16 +232,3 @@ def _take(flat: Tensor, sources: Tensor) -> Tensor:
     empty = tf.cast(tf.shape(flat)[0] == 0, tf.int32)
     taken = tf.gather(tf.pad(flat, [[0, empty], [0, 0]]), tf.maximum(sources, 0))
     return tf.where(sources[:, None] >= 0, taken, tf.zeros([], taken.dtype))
-
-
-def _size(tensor: Tensor, axis: int) -> Tensor:
-    static = tensor.shape[axis]
-    return tf.shape(tensor)[axis] if static is None else static
-
-
-def _maximum(a: Tensor, b: Tensor) -> Tensor:
-    return max(a, b) if isinstance(a, int) and isinstance(b, int) else tf.maximum(a, b)
-
-
-def _minimum(a: Tensor, b: Tensor) -> Tensor:
-    return min(a, b) if isinstance(a, int) and isinstance(b, int) else tf.minimum(a, b)

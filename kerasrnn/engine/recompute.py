@@ -12,9 +12,9 @@ import keras
 import tensorflow as tf
 
 from kerasrnn import _compat
-from kerasrnn.engine import packing
 from kerasrnn.engine.options import Options
 from kerasrnn.engine.scan import Scanned
+from kerasrnn.engine.sizes import roomy
 
 Tensor = Any
 
@@ -45,7 +45,7 @@ def recur(
     noise = [z for z in options.zoned or [] if z is not None]
     length = tf.shape(sequences)[1]
     size = tf.maximum(1, tf.cast(tf.math.ceil(2.0 * tf.sqrt(tf.cast(length, tf.float64))), tf.int32))
-    size = packing.roomy(size)  # as many rows as a chunk's programs have room for: none are filled up
+    size = roomy(size)  # as many rows as a chunk's programs have room for: none are filled up
     chunks = tf.maximum(1, (length + size - 1) // size)
     count, wanted = len(states), options.kept
 

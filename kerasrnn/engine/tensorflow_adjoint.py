@@ -17,6 +17,7 @@ from kerasrnn.engine.packed_steps import Given, Kept, shaped
 from kerasrnn.engine.product import Product, gradient_of_bias, gradient_of_kernel
 from kerasrnn.engine.programs import cached, cores, handed_over
 from kerasrnn.engine.scan import Scanned
+from kerasrnn.engine.sizes import size
 
 Tensor = Any
 
@@ -63,7 +64,7 @@ def recur(
     if differentiable and tensorflow_blocks.applies(cell, sequences, options):
         return tensorflow_blocks.recur(cell, sequences, states, mask, options)
     shards = 1 if exact or sequences.shape[0] == 1 else cores()
-    length = tf.shape(sequences)[1] if sequences.shape[1] is None else sequences.shape[1]
+    length = size(sequences, 1)
     if mask is None:
         layout = packing.dense(sequences, shards, options.go_backwards, exact or sequences.shape[1] is not None)
     else:

@@ -21,6 +21,7 @@ from kerasrnn.engine.packed_steps import shaped
 from kerasrnn.engine.product import gradient_of_bias
 from kerasrnn.engine.programs import cached, cores, handed_over
 from kerasrnn.engine.scan import Scanned
+from kerasrnn.engine.sizes import maximum, minimum, roomy, size
 
 Tensor = Any
 
@@ -39,53 +40,49 @@ def applies(cell: Any, sequences: Tensor, options: Options) -> bool:
 def recur(cell: Any, sequences: Tensor, states: list[Tensor], mask: Tensor | None, options: Options) -> Scanned:
     """As `engine.recur`, where `applies`."""
     in_xla = _compat.in_xla()
-    length = tf.shape(sequences)[1] if sequences.shape[1] is None else sequences.shape[1]
+    length = size(sequences, 1)
     layout = packing.dense(sequences, 1 if in_xla or sequences.shape[0] == 1 else cores(), False, True)
-    bias = cell.project_bias()
-    bias = None if bias is None else tf.convert_to_tensor(bias)
     if mask is not None:
         sequences = tf.where(mask[..., None], sequences, tf.zeros([], sequences.dtype))
     if options.go_backwards:
         sequences = tf.reverse(sequences, [1])
         mask = None if mask is None else tf.reverse(mask, [1])
-
-    def split(tensor: Tensor) -> list[Tensor]:
-        return packing.split_rows(layout, tensor)
-
-    given = sequences, states[0], mask, options.input_masks
+    bias = cell.project_bias()
+    bias = None if bias is None else tf.convert_to_tensor(bias)
     loops = cached(cell, ("blocks", in_xla), lambda: Loops(cell, not in_xla))
-    finals, traces = [], []
-    for shard, part in zip(layout.shards, packing.of_shards(layout, given, split), strict=True):
-        x, before, valid, dropped = part
-        blocks = how_many(shard.rows, length, cell.units)
-        steps = (length + blocks - 1) // blocks
-        steps = max(steps, 1) if isinstance(steps, int) else tf.maximum(steps, 1) if in_xla else packing.roomy(steps)
+
+    def run(rows: Tensor, x: Tensor, before: Tensor, valid: Tensor | None, dropped: Any) -> tuple[Tensor, Tensor]:
+        """The last states of a shard's rows, and all of them."""
+        blocks = how_many(rows, length, cell.units)
+        steps = maximum((length + blocks - 1) // blocks, 1)
+        steps = steps if in_xla else roomy(steps)
         room = blocks * steps
         full = isinstance(room, int) and room == length
         if not full:
             valid = (tf.range(length) < length)[None] if valid is None else valid
             x, valid = (_longer(each, room - length) for each in (x, valid))
-        dropped = [None if one is None else tf.repeat(one, room, axis=0) for one in tf.nest.flatten(dropped)]
-        x = tf.reshape(x, [-1, x.shape[2]])
-        projected = cell.project(x, dropped if isinstance(options.input_masks, list) else dropped[0])
-        projected = tf.reshape(projected, [shard.rows, blocks, steps, projected.shape[1]])
+        dropped = tf.nest.map_structure(lambda one: None if one is None else tf.repeat(one, room, axis=0), dropped)
+        projected = cell.project(tf.reshape(x, [-1, x.shape[2]]), dropped)
+        projected = tf.reshape(projected, [rows, blocks, steps, projected.shape[1]])
         valid = None if valid is None else tf.reshape(valid, [-1, blocks, steps, 1])
         last, out = _with_adjoint(loops, projected, bias, before, valid)
-        out = tf.reshape(out, [shard.rows, room, cell.units])
-        finals.append(last)
-        traces.append(out if full else tf.slice(out, [0, 0, 0], [-1, length, -1]))
-    last, found = (packing.join_rows(layout, parts) for parts in (finals, traces))
+        out = tf.reshape(out, [rows, room, cell.units])
+        return last, out if full else tf.slice(out, [0, 0, 0], [-1, length, -1])
+
+    given = sequences, states[0], mask, options.input_masks
+    parts = packing.of_shards(layout, given, lambda tensor: packing.split_rows(layout, tensor))
+    found = [run(shard.rows, *part) for shard, part in zip(layout.shards, parts, strict=True)]
+    last, hidden = (packing.join_rows(layout, list(each)) for each in zip(*found, strict=True))
     last.set_shape(states[0].shape)
-    found.set_shape((*sequences.shape[:2], cell.units))
-    return Scanned([last], {name: found for name in options.kept})
+    hidden.set_shape((*sequences.shape[:2], cell.units))
+    return Scanned([last], {name: hidden for name in options.kept})
 
 
 def how_many(rows: Tensor, length: Tensor, units: int) -> Tensor:
     """The number of blocks, a power of 2, for `rows` sequences of `length` steps."""
-    if isinstance(rows, int) and isinstance(length, int):
-        most = min(NUMBERS // (max(rows, 1) * units), length // LEAST_STEPS, MOST_BLOCKS)
+    most = minimum(NUMBERS // (maximum(rows, 1) * units), minimum(length // LEAST_STEPS, MOST_BLOCKS))
+    if isinstance(most, int):
         return 1 << max(most, 1).bit_length() - 1
-    most = tf.minimum(NUMBERS // (tf.maximum(rows, 1) * units), tf.minimum(length // LEAST_STEPS, MOST_BLOCKS))
     powers = [1 << k for k in range(1, MOST_BLOCKS.bit_length())]
     return tf.bitwise.left_shift(1, tf.reduce_sum(tf.cast(most >= powers, tf.int32)))
 
