@@ -7,12 +7,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from engine_cases import TOLERANCE, case, reference
 from layer_cases import KINDS, MASKS, B, D, T, U, assert_close, initial, inputs, make, random_weights
 
 from kerasrnn import _compat, engine, layers
 from kerasrnn.engine import recurrence, tensorflow_adjoint, tensorflow_linear
-
-TOLERANCE = 1e-11
 
 
 def random_masks(kind: str, rng: np.random.Generator, count: int) -> dict[str, Any]:
@@ -49,20 +48,6 @@ def outcome(layer: Any, x: Any, states: Any, mask: Any, run: Any, **options: Any
         return list(found.states), dict(found.traces), [tf.convert_to_tensor(g) for g in gradients]
 
     return tf.nest.map_structure(np.asarray, graph(tf.constant(x), *[tf.constant(s) for s in states]))
-
-
-def reference(cell: Any, x: Any, states: Any, mask: Any, **options: Any) -> Any:
-    with engine.portable():
-        return engine.recur(cell, x, states, mask, **options)
-
-
-def case(kind: str, mask: str, rng: np.random.Generator) -> tuple[Any, Any, Any, Any]:
-    layer = make(layers, kind, dtype="float64")
-    layer.build((None, None, D))
-    random_weights(layer, rng)
-    keep = None if MASKS[mask] is None else tf.constant(MASKS[mask])
-    x = inputs(rng)
-    return layer, x if keep is None else np.where(MASKS[mask][..., None], x, 0.0), initial(kind, rng), keep
 
 
 @pytest.mark.parametrize(
@@ -171,31 +156,6 @@ def test_any_number_of_steps_at_once(steps: int, jit: bool, rng: np.random.Gener
     assert_close(np.asarray(found), np.reshape(expected, (steps, B, U)).transpose(1, 0, 2), 1e-12)
 
 
-@pytest.mark.parametrize("recompute", [False, True], ids=["adjoint", "recompute"])
-@pytest.mark.parametrize("kind", ["lstm", "gru_v3", "min_gru"])
-def test_in_a_branch(kind: str, recompute: bool, rng: np.random.Generator) -> None:
-    """One side of a condition, with a tape around it."""
-    layer, *given = case(kind, "holes", rng)
-    results = []
-    for run in (engine.recur, reference):
-
-        @tf.function(autograph=False)
-        def graph(side: Any, x: Any, states: Any, keep: Any, run: Any = run) -> Any:
-            with tf.GradientTape() as tape:
-                tape.watch(x)
-                last = tf.cond(
-                    side,
-                    lambda: run(layer.cell, x, states, keep, recompute=recompute).states[0],
-                    lambda: x[:, 0, :U],
-                )
-            weights = [weight.value for weight in layer.cell.trainable_variables]
-            return last, [tf.convert_to_tensor(each) for each in tape.gradient(last, [x, *weights])]
-
-        tensors = tf.nest.map_structure(tf.constant, given)
-        results.append(tf.nest.map_structure(np.asarray, graph(tf.constant(True), *tensors)))
-    assert_close(*results, TOLERANCE)
-
-
 def test_the_parallel_scan_has_a_second_gradient(rng: np.random.Generator) -> None:
     a, b, h = (tf.constant(rng.random(shape)) for shape in ((2, 4, 1), (2, 4, 1), (2, 1)))
 
@@ -301,47 +261,6 @@ def test_what_a_gpu_machine_exports_has_no_parallel_scan(tmp_path: Path, monkeyp
     model.export(tmp_path / "model", verbose=False)
     exported = tf.saved_model.load(tmp_path / "model").signatures["serving_default"]
     assert "Roll" not in operations(exported.graph)
-
-
-@pytest.mark.parametrize("kind", ["lstm", "gru", "min_gru"])
-@pytest.mark.parametrize("where", ["inside", "outside", "between"])
-def test_gradients_of_gradients(kind: str, where: str, rng: np.random.Generator) -> None:
-    """The tapes inside of a graph, outside of it, and one on either side: a penalty on gradients, as GANs have."""
-    layer, x, *_ = case(kind, "none", rng)
-    x, call = tf.constant(x), layer
-
-    def first(x: Any) -> Any:
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            loss = tf.reduce_sum(call(x) ** 2)
-        return tape.gradient(loss, x)
-
-    def second(x: Any) -> Any:
-        with tf.GradientTape() as tape:
-            penalty = tf.reduce_sum(first(x) ** 2)
-        return tape.gradient(penalty, layer.trainable_variables)
-
-    expected = second(x)
-    if where == "inside":
-        second = tf.function(second)
-    elif where == "outside":
-        call = tf.function(layer)
-    else:
-        first = tf.function(first)
-    assert_close([np.asarray(g) for g in second(x)], [np.asarray(g) for g in expected], TOLERANCE)
-
-
-def test_a_persistent_tape(rng: np.random.Generator) -> None:
-    layer, x, *_ = case("lstm", "none", rng)
-
-    def run(x: Any) -> Any:
-        with tf.GradientTape(persistent=True) as tape:
-            tape.watch(x)
-            loss = tf.reduce_sum(layer(x) ** 2)
-        return [tape.gradient(loss, x), *tape.gradient(loss, layer.trainable_variables)]
-
-    expected = [np.asarray(g) for g in run(tf.constant(x))]
-    assert_close([np.asarray(g) for g in tf.function(run)(tf.constant(x))], expected, TOLERANCE)
 
 
 def test_recompute_says_that_it_does_not_compile(rng: np.random.Generator) -> None:
