@@ -1,4 +1,4 @@
-"""What is compiled for a cell is kept with the cell, and how many programs run side by side."""
+"""What is compiled is kept, with a cell or for all that are like it; and how many programs run side by side."""
 
 import os
 from collections.abc import Callable, Hashable
@@ -18,6 +18,27 @@ def cached(cell: Any, key: Hashable, make: Callable[[], Any]) -> Any:
     if key not in made:
         made[key] = make()
     return made[key]
+
+
+_of_settings: dict[Hashable, Any] = {}
+
+
+def shared(cell: Any, key: Hashable, make: Callable[[Any], Any]) -> Any:
+    """What `make` made of a cell like `cell` under `key`, once for all whose `settings` are equal."""
+    settings = cell.settings()
+    if settings is None:
+        return cached(cell, key, lambda: make(cell))
+    if (settings, key) not in _of_settings:
+        _of_settings[settings, key] = make(cell.without_weights())
+    return _of_settings[settings, key]
+
+
+def signature(nest: Any) -> Hashable:
+    """What is known of the types and shapes of a nest of tensors and None; a function for each is traced once."""
+    return tuple(
+        None if tensor is None else (tensor.dtype, None if tensor.shape.rank is None else tuple(tensor.shape))
+        for tensor in tf.nest.flatten(nest)
+    )
 
 
 def handed_over(nest: Any) -> Any:

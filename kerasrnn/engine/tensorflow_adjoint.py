@@ -15,7 +15,7 @@ from kerasrnn.engine import packed_loops, packed_steps, packing, tensorflow_bloc
 from kerasrnn.engine.options import Options, are_alike
 from kerasrnn.engine.packed_steps import Given, Kept, shaped
 from kerasrnn.engine.product import Product, gradient_of_bias, gradient_of_kernel
-from kerasrnn.engine.programs import cached, cores, handed_over
+from kerasrnn.engine.programs import cached, cores, handed_over, shared, signature
 from kerasrnn.engine.scan import Scanned
 from kerasrnn.engine.sizes import size
 
@@ -27,7 +27,7 @@ PHASES = ((1 << 17, 5), (1 << 16, 3))
 
 
 class Programs:
-    """The two loops of a cell for one way of calling them, compiled once for each shape."""
+    """The two loops of a cell for one way of calling them."""
 
     def __init__(self, cell: Any, phases: int, outs: tuple[str, ...], keep: bool, compiled: bool) -> None:
         self._cell, self._phases, self.outs, self._keep = cell, phases, outs, keep
@@ -147,9 +147,10 @@ def _recur_eagerly(
 
 
 def _programs(cell: Any, phases: int, outs: tuple[str, ...], keep: bool, given: Given, compiled: bool) -> Any:
-    """The loops of a cell, made once: all shards run the same, at the same time."""
-    key = (phases, outs, keep, compiled, tuple(len(product.masks) for product in given.products))
-    return cached(cell, key, lambda: Programs(cell, phases, outs, keep, compiled))
+    """The loops of a cell, made once: all shards run the same at the same time, and so do all layers that are alike."""
+    masks = tuple(len(product.masks) for product in given.products)
+    key = (phases, outs, keep, compiled, masks, signature(given))
+    return shared(cell, key, lambda alike: Programs(alike, phases, outs, keep, compiled))
 
 
 def _plain(

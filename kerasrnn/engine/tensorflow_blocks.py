@@ -19,7 +19,7 @@ from kerasrnn.engine.linear import is_linear
 from kerasrnn.engine.options import Options
 from kerasrnn.engine.packed_steps import shaped
 from kerasrnn.engine.product import gradient_of_bias
-from kerasrnn.engine.programs import cached, cores, handed_over
+from kerasrnn.engine.programs import cores, handed_over, shared, signature
 from kerasrnn.engine.scan import Scanned
 from kerasrnn.engine.sizes import maximum, minimum, roomy, size
 
@@ -49,7 +49,6 @@ def recur(cell: Any, sequences: Tensor, states: list[Tensor], mask: Tensor | Non
         mask = None if mask is None else tf.reverse(mask, [1])
     bias = cell.project_bias()
     bias = None if bias is None else tf.convert_to_tensor(bias)
-    loops = cached(cell, ("blocks", in_xla), lambda: Loops(cell, not in_xla))
 
     def run(rows: Tensor, x: Tensor, before: Tensor, valid: Tensor | None, dropped: Any) -> tuple[Tensor, Tensor]:
         """The last states of a shard's rows, and all of them."""
@@ -65,6 +64,8 @@ def recur(cell: Any, sequences: Tensor, states: list[Tensor], mask: Tensor | Non
         projected = cell.project(tf.reshape(x, [-1, x.shape[2]]), dropped)
         projected = tf.reshape(projected, [rows, blocks, steps, projected.shape[1]])
         valid = None if valid is None else tf.reshape(valid, [-1, blocks, steps, 1])
+        key = ("blocks", in_xla, signature((projected, bias, before, valid)))
+        loops = shared(cell, key, lambda alike: Loops(alike, not in_xla))
         last, out = _with_adjoint(loops, projected, bias, before, valid)
         out = tf.reshape(out, [rows, room, cell.units])
         return last, out if full else tf.slice(out, [0, 0, 0], [-1, length, -1])

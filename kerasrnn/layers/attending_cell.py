@@ -117,6 +117,9 @@ class AttendingCell:
         own = [variable for part in [*self.cells, *self.attentions] for variable in part.trainable_variables]
         return own if self.vector_kernel is None else [*own, self.vector_kernel]
 
+    def settings(self) -> None:
+        """No cell is known to be like this one: what is compiled is for it alone."""
+
     def width(self, name: str) -> Any:
         """How wide a trace is: an int, or a scalar tensor."""
         if name in self.alignment_names:

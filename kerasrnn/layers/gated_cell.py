@@ -1,7 +1,7 @@
 """What every recurrent cell of this package is: its equations, stated once."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -15,6 +15,8 @@ Tensor = Any
 Product = Callable[..., Tensor]  # mm(k, a, plus=None): plus + a·U_k + its bias
 Masks = Any  # None, one tensor (b, ·) for all columns of a kernel, or a list with one for each block of u columns
 
+
+_FUNCTIONS = ("activation", "recurrent_activation")
 
 KerasCell: Any = ABC  # a mixin stands before a Keras cell, and calls what that has
 
@@ -207,6 +209,33 @@ class GatedCell(KerasCell):
         mm = self.products(self.recurrent_masks(training))
         after, _ = self.advance(projected, before, mm, self.zoneout_masks(training, ops.shape(before[0])))
         return after[0], after if nested else after[0]
+
+    def settings(self) -> Hashable | None:
+        """What `update` may read of the cell beside tensors: where these are equal, so is what is compiled.
+
+        None where this is not known: for a class of others, or functions that cannot be told apart.
+        """
+        functions = tuple(getattr(self, name, None) for name in _FUNCTIONS)
+        ours = type(self).__module__.partition(".")[0] == __name__.partition(".")[0]
+        if not ours or not all(isinstance(function, Hashable) for function in functions):
+            return None
+        items = [(name, value) for name, value in sorted(self._plain_settings().items()) if value is not None]
+        plain = tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in items)
+        return type(self), self.dtype_policy.name, plain, functions
+
+    def without_weights(self) -> Any:
+        """A cell that has the settings alone: it can `advance` once `view` has given it its local weights."""
+        bare = object.__new__(type(self))
+        given = {name: value for name, value in vars(self).items() if name in (*_FUNCTIONS, "_dtype_policy")}
+        bare.__dict__.update(self._plain_settings() | given)
+        return bare
+
+    def _plain_settings(self) -> dict[str, Any]:
+        kinds = (bool, int, float, str, tuple, list, type(None))
+        mine = {name: value for name, value in vars(self).items() if isinstance(value, kinds) and name[0] != "_"}
+        return {
+            name: value for name, value in mine.items() if name not in ("name", "seed", "call_signature_parameters")
+        }
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | self.own_config()

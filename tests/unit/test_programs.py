@@ -1,14 +1,18 @@
-"""Programs are compiled for shapes: never for what a mask happens to be."""
+"""Programs are compiled for shapes: never for what a mask happens to be, nor for each layer anew."""
 
+import gc
 import time
+import weakref
+from typing import Any
 
 import numpy as np
 import pytest
 
 from kerasrnn import engine, layers
-from kerasrnn.engine import packed_steps, tensorflow_adjoint
+from kerasrnn.engine import packed_steps, programs, tensorflow_adjoint
 
 tf = pytest.importorskip("tensorflow")
+ops = pytest.importorskip("tensorflow.python.framework.ops")
 
 
 @pytest.mark.parametrize("phases", [((0, 5),), ()], ids=["phases", "one phase"])
@@ -18,7 +22,7 @@ def test_another_mask_compiles_nothing(
 ) -> None:
     """A step of training takes seconds where it is compiled, and milliseconds where it is not."""
     monkeypatch.setattr(tensorflow_adjoint, "PHASES", phases)
-    layer = layers.LSTM(4, go_backwards=go_backwards)
+    layer = layers.LSTM(5 + go_backwards, go_backwards=go_backwards)  # of widths that no other test has compiled
     layer.build((None, None, 3))
     x = rng.standard_normal((8, 20, 3), np.float32)
 
@@ -83,3 +87,104 @@ def test_the_larger_the_kernel_the_more_phases(units: int, phases: int) -> None:
     cell = layers.LSTMCell(units)
     cell.build((None, 3))
     assert tensorflow_adjoint._phases(cell) == phases
+
+
+def train(layer: Any, x: Any) -> list[np.ndarray]:
+    """The output and the gradients of one step in a graph of its own."""
+
+    @tf.function(autograph=False)
+    def step(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            y = layer(x, training=True)
+            loss = tf.reduce_sum(y * tf.sin(y + 1))
+        return [y, *tape.gradient(loss, layer.trainable_variables)]
+
+    return [np.asarray(each) for each in step(x)]
+
+
+def check(layer: Any, x: Any) -> None:
+    """The compiled loop gives the numbers of the plain one."""
+    found = train(layer, x)
+    with engine.portable():
+        expected = train(layer, x)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-10)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("kind", ["LSTM", "MinGRU", "LayerNormGRU"])
+def test_layers_that_are_alike_are_compiled_once(kind: str, rng: np.random.Generator) -> None:
+    """Whatever they read and however their weights begin; each uses its own weights."""
+    first = getattr(layers, kind)(7)
+    check(first, tf.constant(rng.standard_normal((4, 6, 3))))
+    before = set(programs._of_settings)
+    other = getattr(layers, kind)(7, seed=1, name="other", kernel_initializer="he_normal", kernel_regularizer="l2")
+    check(other, tf.constant(rng.standard_normal((4, 6, 9))))
+    assert before == set(programs._of_settings)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("LSTM", {"activation": "relu"}),
+        ("LSTM", {"recurrent_activation": "hard_sigmoid"}),
+        ("LSTM", {"activation": lambda x: x / 2}),
+        ("LSTM", {"activation": lambda x: x / 3}),
+        ("LSTM", {"use_bias": False}),
+        ("GRU", {"reset_after": False}),
+        ("LayerNormLSTM", {"norm_epsilon": 0.5}),
+        ("MinGRU", {"activation": "tanh"}),
+        ("ESN", {"leaky": 0.5, "connectivity": 1.0}),
+        ("ESN", {"leaky": 0.25, "connectivity": 1.0}),
+    ],
+)
+def test_layers_that_differ_are_not_taken_for_each_other(
+    kind: str, options: dict[str, Any], rng: np.random.Generator
+) -> None:
+    x = tf.constant(rng.standard_normal((4, 6, 3)))
+    for given in ({"connectivity": 1.0} if kind == "ESN" else {}, options):
+        check(getattr(layers, kind)(8, **given), x)
+
+
+@pytest.mark.usefixtures("float64")
+def test_settings_that_are_changed_count(rng: np.random.Generator) -> None:
+    x = tf.constant(rng.standard_normal((4, 6, 3)))
+    layer = layers.ESN(8, connectivity=1.0)
+    for leaky in (1.0, 0.3):
+        layer.cell.leaky = leaky
+        check(layer, x)
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_class_of_others_is_compiled_for_each_cell(rng: np.random.Generator) -> None:
+    """What its equations read is not known."""
+
+    class Scaled(layers.LSTMCell):
+        def update(self, projected: Any, states: Any, mm: Any) -> Any:
+            (h, c), gates = super().update(projected, states, mm)
+            return [h * self.scale["all"], c], gates
+
+    class ScaledLSTM(layers.LSTM):
+        cell_class = Scaled
+
+    x = tf.constant(rng.standard_normal((4, 6, 3)))
+    for scale in (0.5, 2.0):
+        layer = ScaledLSTM(8)
+        layer.cell.scale = {"all": scale}
+        assert layer.cell.settings() is None
+        check(layer, x)
+
+
+def test_programs_keep_no_layer(rng: np.random.Generator) -> None:
+    x = tf.constant(rng.standard_normal((4, 6, 3)))
+    layer = layers.PeepholeLSTM(9)
+    layer.build(x.shape)
+    run = tf.function(layer, autograph=False)
+    run(x)
+    gone = weakref.ref(layer.cell)
+    del layer, run
+    for name in [name for name in ops.gradient_registry._registry if name.startswith("CustomGradient-")]:
+        del ops.gradient_registry._registry[name]  # where TensorFlow keeps every gradient, and all that it needs
+    gc.collect()
+    assert gone() is None
