@@ -23,7 +23,7 @@ Row = dict[str, Any]
 def measure(smoke: bool) -> list[Row]:
     rounds = 1 if smoke else 9
     rows: list[Row] = []
-    for part in (variants, padding, linear_cells, streaming, first_calls, other_masks, lengths, long_sequences):
+    for part in (variants, padding, linear_cells, streaming, first_calls, stacks, other_masks, lengths, long_sequences):
         rows += part(smoke, rounds)
         print(".", end="", flush=True, file=sys.stderr)
     print(file=sys.stderr)
@@ -151,6 +151,19 @@ def first_calls(smoke: bool, rounds: int) -> list[Row]:
         name = f"first call of a new shape{' with a mask' if masked else ''}, training, s (the slowest of several)"
         rows.append(row(name, max(taken), 2.0))
     return rows
+
+
+def stacks(smoke: bool, rounds: int) -> list[Row]:
+    """The first step of four layers that are alike over that of one: they share what is compiled."""
+    batch, length = (2, 5) if smoke else (32, 100)
+    taken = []
+    for units, count in ((5, 1), (6, 4)) if smoke else ((120, 1), (136, 4)):  # nothing of either has been compiled
+        model = keras.Sequential([layers.LSTM(units, return_sequences=True) for _ in range(count)])
+        step = peers.compiled(model, _input(batch, length, units), True)
+        started = time.perf_counter()
+        step()
+        taken.append(time.perf_counter() - started)
+    return [row("first step of four layers that are alike over that of one, training", taken[1] / taken[0], 2.0)]
 
 
 def _any_shape(layer: Any, features: int, masked: bool = False) -> Callable[[Any], Any]:
