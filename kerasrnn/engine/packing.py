@@ -151,7 +151,7 @@ def unpack(layout: Layout, parts: list[Tensor], before: Tensor | None, length: T
             found.append(tf.transpose(steps, [1, 0, 2]))
         return tf.concat(found, axis=0) if len(found) > 1 else found[0]
     targets = layout.targets[1 if before is None else 0]
-    taken = _gathered(tf.concat(parts, axis=0), tf.maximum(targets, 0))
+    taken = tf.gather(tf.concat(parts, axis=0), tf.maximum(targets, 0))
     other = tf.zeros([], taken.dtype) if before is None else before[:, None, :]
     return tf.where(targets[..., None] >= 0, taken, other)
 
@@ -178,7 +178,7 @@ def of_shards(layout: Layout, nest: Any, spread: Callable[[Tensor], list[Tensor]
 def join_rows(layout: Layout, parts: list[Tensor]) -> Tensor:
     """What `split_rows` undoes."""
     joined = tf.concat(parts, axis=0) if len(parts) > 1 else parts[0]
-    return joined if layout.order is None else _gathered(joined, layout.order)
+    return joined if layout.order is None else tf.gather(joined, layout.order)
 
 
 def spread_rows(layout: Layout, tensor: Tensor, length: Tensor) -> list[Tensor]:
@@ -186,11 +186,6 @@ def spread_rows(layout: Layout, tensor: Tensor, length: Tensor) -> list[Tensor]:
     if layout.targets is not None:
         return [tf.gather(tensor, tf.maximum(shard.sources, 0) // tf.maximum(length, 1)) for shard in layout.shards]
     return [tf.tile(part, [length, 1]) for part in split_rows(layout, tensor)]
-
-
-def _gathered(rows: Tensor, at: Tensor) -> Tensor:
-    """`tf.gather`, with a tensor for a gradient, as `tf.reshape` has one: a function that was saved takes no slices."""
-    return tf.gather(tf.reshape(rows, tf.shape(rows)), at)
 
 
 def _steps(lengths: Tensor, phases: int) -> Tensor:

@@ -24,12 +24,12 @@ _of_settings: dict[Hashable, Any] = {}
 
 
 def shared(cell: Any, key: Hashable, make: Callable[[Any], Any]) -> Any:
-    """What `make` made of a cell like `cell` under `key`, once for all whose `settings` are equal."""
-    settings = cell.settings()
+    """What `make` made of a cell like `cell` under `key`, once for all whose `shared_settings` are equal."""
+    settings = cell.shared_settings()
     if settings is None:
         return cached(cell, key, lambda: make(cell))
     if (settings, key) not in _of_settings:
-        _of_settings[settings, key] = make(cell.without_weights())
+        _of_settings[settings, key] = make(cell.bare())
     return _of_settings[settings, key]
 
 

@@ -102,12 +102,8 @@ def recur(
             shard.lengths,
             shard.steps,
         )
-        keeping = _programs(cell, layout.phases, options.kept, True, given, not exact)
-        if differentiable:
-            final, trace = _differentiable(keeping, given, shard.packed)
-        else:
-            programs = _programs(cell, layout.phases, options.kept, False, given, not exact)
-            final, trace = _plain(programs, keeping, given, shard.packed)
+        programs = _programs(cell, layout.phases, options.kept, differentiable, given, not exact)
+        final, trace = _differentiable(programs, given, shard.packed) if differentiable else _plain(programs, given)
         finals.append(final)
         traces.append(trace)
 
@@ -153,26 +149,9 @@ def _programs(cell: Any, phases: int, outs: tuple[str, ...], keep: bool, given: 
     return shared(cell, key, lambda alike: Programs(alike, phases, outs, keep, compiled))
 
 
-def _plain(
-    programs: Programs, keeping: Programs, given: Given, packed: Tensor
-) -> tuple[list[Tensor], dict[str, Tensor]]:
-    """The forward loop alone. A gradient that no tape announced, as `tf.gradients` takes, runs it anew by `keeping`."""
-    count = len(given.states)
-
-    @tf.custom_gradient
-    def run(*_: Tensor) -> Any:
-        states, outs, _ = programs.forward(given)
-        outs = _from_first_step(programs, outs, given)
-
-        def gradient(*upstream: Tensor) -> list[Tensor]:
-            anew = handed_over(given)
-            states, outs = _differentiable(keeping, anew, tf.identity(packed))
-            return tf.gradients([*states, *outs.values()], _sources(anew), list(upstream))
-
-        return [*states, *outs.values()], gradient
-
-    results = run(*_sources(given))
-    return results[:count], dict(zip(programs.outs, results[count:], strict=True))
+def _plain(programs: Programs, given: Given) -> tuple[list[Tensor], dict[str, Tensor]]:
+    states, outs, _ = programs.forward(given)
+    return states, _from_first_step(programs, outs, given)
 
 
 def _from_first_step(programs: Programs, outs: dict[str, Tensor], given: Given) -> dict[str, Tensor]:
@@ -182,22 +161,13 @@ def _from_first_step(programs: Programs, outs: dict[str, Tensor], given: Given) 
     return {name: out[rows:] if name in names else out for name, out in outs.items()}
 
 
-def _everything(given: Given) -> list[Tensor | None]:
-    """What the loops have gradients of."""
+def _differentiable(programs: Programs, given: Given, packed: Tensor) -> tuple[list[Tensor], dict[str, Tensor]]:
+    """The loops with their adjoint; `packed` is the number of rows that steps use, and the products need no others."""
     kernels = [product.kernel for product in given.products]
     biases = [product.bias for product in given.products]
     rows = packed_steps.differentiable_rows(given.rows)
-    return [given.projected, given.bias, *kernels, *biases, *given.weights, *given.states, *rows]
-
-
-def _sources(given: Given) -> list[Tensor]:
-    return [tensor for tensor in _everything(given) if tensor is not None]
-
-
-def _differentiable(programs: Programs, given: Given, packed: Tensor) -> tuple[list[Tensor], dict[str, Tensor]]:
-    """The loops with their adjoint; `packed` is the number of rows that steps use, and the products need no others."""
-    biases = [product.bias for product in given.products]
-    present = [tensor is not None for tensor in _everything(given)]
+    everything = [given.projected, given.bias, *kernels, *biases, *given.weights, *given.states, *rows]
+    present = [tensor is not None for tensor in everything]
     count = len(given.states)
 
     @tf.custom_gradient
@@ -241,5 +211,5 @@ def _differentiable(programs: Programs, given: Given, packed: Tensor) -> tuple[l
 
         return [*states, *outs.values()], gradient
 
-    results = run(*_sources(given))
+    results = run(*[tensor for tensor, there in zip(everything, present, strict=True) if there])
     return results[:count], dict(zip(programs.outs, results[count:], strict=True))

@@ -117,7 +117,7 @@ class AttendingCell:
         own = [variable for part in [*self.cells, *self.attentions] for variable in part.trainable_variables]
         return own if self.vector_kernel is None else [*own, self.vector_kernel]
 
-    def settings(self) -> None:
+    def shared_settings(self) -> None:
         """No cell is known to be like this one: what is compiled is for it alone."""
 
     def width(self, name: str) -> Any:

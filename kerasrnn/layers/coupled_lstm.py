@@ -33,6 +33,7 @@ class CoupledLSTMCell(GatedCell, ForgettingCell):
 
     gate_names: ClassVar[tuple[str, ...]] = ("forget", "candidate", "output")
     state_names: ClassVar[tuple[str, ...]] = ("hidden", "cell")
+    reads: ClassVar[tuple[str, ...]] = ("activation", "recurrent_activation")
     memory_gates: ClassVar[dict[str, int]] = {"forget": 1}
 
     def update(self, projected: Tensor, states: list[Tensor], mm: Product) -> tuple[list[Tensor], dict[str, Tensor]]:

@@ -67,6 +67,7 @@ class ESNCell(GatedCell, RecurrentCell):
 
     gate_names: ClassVar[tuple[str, ...]] = ()
     state_names: ClassVar[tuple[str, ...]] = ("hidden",)
+    reads: ClassVar[tuple[str, ...]] = ("activation", "leaky")
 
     def __init__(
         self,

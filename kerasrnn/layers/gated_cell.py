@@ -1,5 +1,6 @@
 """What every recurrent cell of this package is: its equations, stated once."""
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ Product = Callable[..., Tensor]  # mm(k, a, plus=None): plus + a·U_k + its bias
 Masks = Any  # None, one tensor (b, ·) for all columns of a kernel, or a list with one for each block of u columns
 
 
-_FUNCTIONS = ("activation", "recurrent_activation")
+_EQUATIONS = ("update", "advance", "linear", "view")
 
 KerasCell: Any = ABC  # a mixin stands before a Keras cell, and calls what that has
 
@@ -34,6 +35,8 @@ class GatedCell(KerasCell):
       which is None;
     - `memory_gates`: the gates that decide what is remembered, with 1 for one that keeps the old state and -1 for one
       that writes;
+    - `reads`, in the very class: the settings that `update` reads beside `units` and `use_bias`. Cells of the class in
+      which they are equal share what is compiled; of a class that does not say so, each cell has its own;
     - `update(projected, states, mm)`: the equations. `mm(k, a, plus)` is `plus + a·U_k` (and its bias); everything else
       in it is local to a row of the batch, and is differentiated by the engine: a cell states no gradient.
 
@@ -61,6 +64,7 @@ class GatedCell(KerasCell):
     gate_names: ClassVar[tuple[str, ...]]
     state_names: ClassVar[tuple[str, ...]]
     local_weights: tuple[str, ...] = ()
+    reads: ClassVar[tuple[str, ...]]
     compiles: ClassVar[bool] = True  # whether `advance` may run in a compiled loop
     memory_gates: ClassVar[dict[str, int]] = {}
     fused: ClassVar[bool] = False  # said in the very class whose equations are those of Keras' fused GPU kernels
@@ -210,32 +214,26 @@ class GatedCell(KerasCell):
         after, _ = self.advance(projected, before, mm, self.zoneout_masks(training, ops.shape(before[0])))
         return after[0], after if nested else after[0]
 
-    def settings(self) -> Hashable | None:
-        """What `update` may read of the cell beside tensors: where these are equal, so is what is compiled.
+    def shared_settings(self) -> Hashable | None:
+        """What decides, beside tensors, what an `update` does: where it is equal, so is what is compiled.
 
-        None where this is not known: for a class of others, or functions that cannot be told apart.
+        None where that is not known: for a class that does not say what it `reads`, equations replaced in one cell,
+        and functions of others, which may read what changes.
         """
-        functions = tuple(getattr(self, name, None) for name in _FUNCTIONS)
-        ours = type(self).__module__.partition(".")[0] == __name__.partition(".")[0]
-        if not ours or not all(isinstance(function, Hashable) for function in functions):
+        kind, policy = type(self), self.dtype_policy.name
+        names = vars(kind).get("reads")
+        if names is None or any(name in vars(self) for name in _EQUATIONS):
             return None
-        items = [(name, value) for name, value in sorted(self._plain_settings().items()) if value is not None]
-        plain = tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in items)
-        return type(self), self.dtype_policy.name, plain, functions
+        values = (self.units, self.use_bias, *self.zoneout_rates, *(getattr(self, name) for name in names))
+        equations = (getattr(kind, name, None) for name in _EQUATIONS)
+        return (kind, policy, *values, *equations) if all(map(_stays, values)) else None
 
-    def without_weights(self) -> Any:
-        """A cell that has the settings alone: it can `advance` once `view` has given it its local weights."""
-        bare = object.__new__(type(self))
-        given = {name: value for name, value in vars(self).items() if name in (*_FUNCTIONS, "_dtype_policy")}
-        bare.__dict__.update(self._plain_settings() | given)
-        return bare
-
-    def _plain_settings(self) -> dict[str, Any]:
-        kinds = (bool, int, float, str, tuple, list, type(None))
-        mine = {name: value for name, value in vars(self).items() if isinstance(value, kinds) and name[0] != "_"}
-        return {
-            name: value for name, value in mine.items() if name not in ("name", "seed", "call_signature_parameters")
-        }
+    def bare(self) -> Any:
+        """A cell with the settings alone, without weights: it can `advance` once `view` has given it its local ones."""
+        cell = object.__new__(type(self))
+        names = (*type(self).reads, "units", "use_bias", "zoneout_rates", "local_weights", "_dtype_policy")
+        cell.__dict__.update({name: value for name, value in vars(self).items() if name in names} | {"bias": None})
+        return cell
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | self.own_config()
@@ -243,6 +241,12 @@ class GatedCell(KerasCell):
     def own_config(self) -> dict[str, Any]:
         """The configuration that Keras' cell does not have."""
         return {"zoneout": self.zoneout, "forget_bias": self.forget_bias, "chrono": self.chrono}
+
+
+def _stays(value: Any) -> bool:
+    """Whether a setting is a number, a name, or a function of Keras, which are what they are for good."""
+    ours = inspect.isfunction(value) and value.__module__.startswith("keras.")
+    return ours or isinstance(value, (bool, int, float, str))
 
 
 def multiplier(pairs: Sequence[tuple[Tensor, Tensor | None]], masks: Sequence[Masks] | None = None) -> Product:

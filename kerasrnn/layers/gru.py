@@ -36,6 +36,7 @@ class GRUCell(GatedCell, keras.layers.GRUCell):
 
     gate_names: ClassVar[tuple[str, ...]] = ("update", "reset", "candidate")
     state_names: ClassVar[tuple[str, ...]] = ("hidden",)
+    reads: ClassVar[tuple[str, ...]] = ("activation", "recurrent_activation", "reset_after")
     memory_gates: ClassVar[dict[str, int]] = {"update": 1}
     fused: ClassVar[bool] = True
 

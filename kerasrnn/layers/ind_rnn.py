@@ -31,6 +31,7 @@ class IndRNNCell(GatedCell, RecurrentCell):
 
     gate_names: ClassVar[tuple[str, ...]] = ()
     state_names: ClassVar[tuple[str, ...]] = ("hidden",)
+    reads: ClassVar[tuple[str, ...]] = ("activation",)
     local_weights = ("recurrent_kernel",)
 
     def __init__(

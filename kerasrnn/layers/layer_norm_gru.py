@@ -43,6 +43,7 @@ class LayerNormGRUCell(ShiftedLayerNormed, GatedCell, SquashingCell):
 
     gate_names: ClassVar[tuple[str, ...]] = ("update", "reset", "candidate")
     state_names: ClassVar[tuple[str, ...]] = ("hidden",)
+    reads: ClassVar[tuple[str, ...]] = ("activation", "recurrent_activation", "norm_epsilon")
     memory_gates: ClassVar[dict[str, int]] = {"update": 1}
 
     def __init__(self, units: int, **kwargs: Any) -> None:

@@ -40,6 +40,7 @@ class LayerNormLSTMCell(ShiftedLayerNormed, GatedCell, ForgettingCell):
 
     gate_names: ClassVar[tuple[str, ...]] = ("input", "forget", "candidate", "output")
     state_names: ClassVar[tuple[str, ...]] = ("hidden", "cell")
+    reads: ClassVar[tuple[str, ...]] = ("activation", "recurrent_activation", "norm_epsilon")
     memory_gates: ClassVar[dict[str, int]] = {"forget": 1, "input": -1}
 
     def __init__(self, units: int, **kwargs: Any) -> None:

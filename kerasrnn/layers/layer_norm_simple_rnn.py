@@ -29,6 +29,7 @@ class LayerNormSimpleRNNCell(LayerNormed, GatedCell, RecurrentCell):
 
     gate_names: ClassVar[tuple[str, ...]] = ()
     state_names: ClassVar[tuple[str, ...]] = ("hidden",)
+    reads: ClassVar[tuple[str, ...]] = ("activation", "norm_epsilon")
 
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(units, **kwargs)

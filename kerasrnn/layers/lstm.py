@@ -32,6 +32,7 @@ class LSTMCell(GatedCell, keras.layers.LSTMCell):
 
     gate_names: ClassVar[tuple[str, ...]] = ("input", "forget", "candidate", "output")
     state_names: ClassVar[tuple[str, ...]] = ("hidden", "cell")
+    reads: ClassVar[tuple[str, ...]] = ("activation", "recurrent_activation")
     memory_gates: ClassVar[dict[str, int]] = {"forget": 1, "input": -1}
     fused: ClassVar[bool] = True
 

@@ -38,6 +38,7 @@ class MinGRUCell(GatedCell, InputCell):
 
     gate_names: ClassVar[tuple[str, ...]] = ("update", "candidate")
     state_names: ClassVar[tuple[str, ...]] = ("hidden",)
+    reads: ClassVar[tuple[str, ...]] = ("activation",)
     memory_gates: ClassVar[dict[str, int]] = {"update": -1}
 
     def __init__(self, units: int, *, activation: Any = None, **kwargs: Any) -> None:

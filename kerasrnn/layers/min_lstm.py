@@ -40,6 +40,7 @@ class MinLSTMCell(GatedCell, InputCell):
 
     gate_names: ClassVar[tuple[str, ...]] = ("input", "forget", "candidate")
     state_names: ClassVar[tuple[str, ...]] = ("hidden",)
+    reads: ClassVar[tuple[str, ...]] = ("activation",)
     memory_gates: ClassVar[dict[str, int]] = {"forget": 1, "input": -1}
 
     def __init__(self, units: int, *, activation: Any = None, **kwargs: Any) -> None:

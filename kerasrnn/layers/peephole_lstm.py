@@ -40,6 +40,7 @@ class PeepholeLSTMCell(GatedCell, ForgettingCell):
 
     gate_names: ClassVar[tuple[str, ...]] = ("input", "forget", "candidate", "output")
     state_names: ClassVar[tuple[str, ...]] = ("hidden", "cell")
+    reads: ClassVar[tuple[str, ...]] = ("activation", "recurrent_activation")
     memory_gates: ClassVar[dict[str, int]] = {"forget": 1, "input": -1}
     local_weights = ("input_peephole", "forget_peephole", "output_peephole")
 

@@ -23,6 +23,7 @@ class SimpleRNNCell(GatedCell, keras.layers.SimpleRNNCell):
 
     gate_names: ClassVar[tuple[str, ...]] = ()
     state_names: ClassVar[tuple[str, ...]] = ("hidden",)
+    reads: ClassVar[tuple[str, ...]] = ("activation",)
 
     def update(self, projected: Tensor, states: list[Tensor], mm: Product) -> tuple[list[Tensor], dict[str, Tensor]]:
         return [self.activation(mm(0, states[0], projected))], {}

@@ -1,13 +1,12 @@
-"""Every way to ask TensorFlow for derivatives of a layer: by one tape or two, in a branch, late, or after saving."""
+"""Every way to ask TensorFlow for derivatives of a layer: by one tape or two, in a branch, and in whole matrices."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from engine_cases import TOLERANCE, case, reference
-from layer_cases import D, U, assert_close
+from layer_cases import U, assert_close
 
 from kerasrnn import engine
 
@@ -82,15 +81,6 @@ def squares(layer: Any, x: Any) -> Any:
     return tf.reduce_sum(layer(x) ** 2)
 
 
-def by_tf_gradients(layer: Any, x: Any) -> Any:
-    return tf.gradients(squares(layer, x), [x, *[weight.value for weight in layer.trainable_variables]])
-
-
-def by_tf_gradients_of_a_branch(layer: Any, x: Any) -> Any:
-    loss = tf.cond(tf.reduce_sum(x) < 100.0, lambda: squares(layer, x), lambda: tf.reduce_sum(x))
-    return tf.gradients(loss, x)
-
-
 def by_jacobian(layer: Any, x: Any) -> Any:
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -105,7 +95,7 @@ def by_batch_jacobian(layer: Any, x: Any) -> Any:
     return [tape.batch_jacobian(output, x)]
 
 
-@pytest.mark.parametrize("derivatives", [by_tf_gradients, by_tf_gradients_of_a_branch, by_jacobian, by_batch_jacobian])
+@pytest.mark.parametrize("derivatives", [by_jacobian, by_batch_jacobian])
 @pytest.mark.parametrize("kind", ["lstm", "min_gru"])
 def test_other_derivatives(kind: str, derivatives: Any, rng: np.random.Generator) -> None:
     layer, x, *_ = case(kind, "none", rng)
@@ -130,25 +120,3 @@ def test_gradients_row_by_row(kind: str, rng: np.random.Generator) -> None:
 
     found = tf.function(lambda x: tf.vectorized_map(lambda row: gradient(row[None])[0], x))(tf.constant(x))
     assert_close(np.asarray(found), np.asarray(gradient(tf.constant(x))), TOLERANCE)
-
-
-@pytest.mark.parametrize("mask", ["none", "holes"])
-@pytest.mark.parametrize("kind", ["lstm", "gru_v3", "peephole_lstm", "min_gru"])
-def test_a_saved_function_has_gradients(kind: str, mask: str, rng: np.random.Generator, tmp_path: Path) -> None:
-    """It was traced without a tape, and is loaded without Keras' and our classes."""
-    layer, x, _, keep = case(kind, mask, rng)
-    module = tf.Module()
-    module.weights = [weight.value for weight in layer.weights]
-    module.run = tf.function(
-        lambda x: layer(x, mask=keep), autograph=False, input_signature=[tf.TensorSpec((None, None, D), tf.float64)]
-    )
-    x = tf.constant(x)
-    found = []
-    tf.saved_model.save(module, tmp_path / "saved")
-    loaded = tf.saved_model.load(tmp_path / "saved")
-    for run in (module.run, loaded.run):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            loss = tf.reduce_sum(run(x) ** 2)
-        found.append(tape.gradient(loss, x))
-    assert_close(np.asarray(found[1]), np.asarray(found[0]), TOLERANCE)

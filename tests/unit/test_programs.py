@@ -1,10 +1,12 @@
 """Programs are compiled for shapes: never for what a mask happens to be, nor for each layer anew."""
 
+import functools
 import gc
 import time
 import weakref
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -12,7 +14,6 @@ from kerasrnn import engine, layers
 from kerasrnn.engine import packed_steps, programs, tensorflow_adjoint
 
 tf = pytest.importorskip("tensorflow")
-ops = pytest.importorskip("tensorflow.python.framework.ops")
 
 
 @pytest.mark.parametrize("phases", [((0, 5),), ()], ids=["phases", "one phase"])
@@ -118,7 +119,8 @@ def test_layers_that_are_alike_are_compiled_once(kind: str, rng: np.random.Gener
     first = getattr(layers, kind)(7)
     check(first, tf.constant(rng.standard_normal((4, 6, 3))))
     before = set(programs._of_settings)
-    other = getattr(layers, kind)(7, seed=1, name="other", kernel_initializer="he_normal", kernel_regularizer="l2")
+    options = {"seed": 1, "kernel_initializer": "he_normal", "kernel_regularizer": "l2", "dropout": 0.0}
+    other = getattr(layers, kind)(7, name="other", **options)
     check(other, tf.constant(rng.standard_normal((4, 6, 9))))
     assert before == set(programs._of_settings)
 
@@ -156,6 +158,76 @@ def test_settings_that_are_changed_count(rng: np.random.Generator) -> None:
         check(layer, x)
 
 
+class Curve:
+    slope = 1.0
+
+    def __call__(self, z: Any) -> Any:
+        return z / (2.0 + abs(self.slope))
+
+    def named(self, z: Any) -> Any:
+        return self(z)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("way", ["object", "method", "function", "layer"])
+def test_what_an_activation_reads_may_change(way: str, rng: np.random.Generator) -> None:
+    x = tf.constant(rng.standard_normal((4, 6, 3)))
+    curve, leaky = Curve(), keras.layers.LeakyReLU()
+    ways = {"object": curve, "method": curve.named, "function": lambda z: curve(z), "layer": leaky}
+    for slope in (0.1, 0.9):
+        curve.slope = leaky.negative_slope = slope
+        check(layers.LSTM(8, activation=ways[way]), x)
+
+
+@pytest.mark.usefixtures("float64")
+def test_equations_that_are_replaced_count(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one cell, or for a while in the class."""
+    x = tf.constant(rng.standard_normal((4, 6, 3)))
+    usual = layers.LSTMCell.update
+
+    def doubled(cell: Any, projected: Any, states: Any, mm: Any) -> Any:
+        (h, c), gates = usual(cell, projected, states, mm)
+        return [2 * h, c], gates
+
+    check(layers.LSTM(8), x)
+    layer = layers.LSTM(8)
+    layer.cell.update = lambda *given: doubled(layer.cell, *given)
+    check(layer, x)
+    with monkeypatch.context() as patched:
+        patched.setattr(layers.LSTMCell, "update", doubled)
+        check(layers.LSTM(8), x)
+    check(layers.LSTM(8), x)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("ESN", {"connectivity": 1.0, "leaky": np.float32(0.5)}),
+        ("LayerNormLSTM", {"norm_epsilon": np.float32(1e-3)}),
+        ("GRU", {"reset_after": np.bool_(False)}),
+    ],
+)
+def test_numbers_of_numpy(kind: str, options: dict[str, Any], rng: np.random.Generator) -> None:
+    check(getattr(layers, kind)(8, **options), tf.constant(rng.standard_normal((4, 6, 3))))
+
+
+@pytest.mark.usefixtures("float64")
+def test_notes_on_a_cell_are_nobodys_business(rng: np.random.Generator) -> None:
+    layer = layers.LSTM(8)
+    layer.cell.notes, layer.cell.tags = [["a"], ["b"]], [{"a": 1}]
+    check(layer, tf.constant(rng.standard_normal((4, 6, 3))))
+
+
+def test_a_search_over_dropout_compiles_once(rng: np.random.Generator) -> None:
+    x = tf.constant(rng.standard_normal((4, 6, 3), np.float32))
+    before = []
+    for rate in (0.1, 0.3):
+        train(layers.LSTM(10, dropout=rate, recurrent_dropout=rate), x)
+        before.append(set(programs._of_settings))
+    assert before[0] == before[1]
+
+
 @pytest.mark.usefixtures("float64")
 def test_a_class_of_others_is_compiled_for_each_cell(rng: np.random.Generator) -> None:
     """What its equations read is not known."""
@@ -172,19 +244,20 @@ def test_a_class_of_others_is_compiled_for_each_cell(rng: np.random.Generator) -
     for scale in (0.5, 2.0):
         layer = ScaledLSTM(8)
         layer.cell.scale = {"all": scale}
-        assert layer.cell.settings() is None
+        assert layer.cell.shared_settings() is None
         check(layer, x)
 
 
-def test_programs_keep_no_layer(rng: np.random.Generator) -> None:
-    x = tf.constant(rng.standard_normal((4, 6, 3)))
+@pytest.mark.parametrize("own", [False, True], ids=["tanh", "a function of its own"])
+def test_programs_keep_no_layer(own: bool, rng: np.random.Generator) -> None:
+    x = tf.constant(rng.standard_normal((4, 6, 3), np.float32))
     layer = layers.PeepholeLSTM(9)
+    if own:
+        layer.cell.activation = functools.partial(lambda cell, z: z / cell.units, layer.cell)
     layer.build(x.shape)
     run = tf.function(layer, autograph=False)
     run(x)
     gone = weakref.ref(layer.cell)
     del layer, run
-    for name in [name for name in ops.gradient_registry._registry if name.startswith("CustomGradient-")]:
-        del ops.gradient_registry._registry[name]  # where TensorFlow keeps every gradient, and all that it needs
     gc.collect()
     assert gone() is None
