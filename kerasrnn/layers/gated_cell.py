@@ -245,8 +245,8 @@ class GatedCell(KerasCell):
 
 def _stays(value: Any) -> bool:
     """Whether a setting is a number, a name, or a function of Keras, which are what they are for good."""
-    ours = inspect.isfunction(value) and value.__module__.startswith("keras.")
-    return ours or isinstance(value, (bool, int, float, str))
+    of_keras = inspect.isfunction(value) and value.__module__.startswith("keras.")
+    return of_keras or isinstance(value, (bool, int, float, str))
 
 
 def multiplier(pairs: Sequence[tuple[Tensor, Tensor | None]], masks: Sequence[Masks] | None = None) -> Product:
